@@ -1,0 +1,94 @@
+"""Configuration: frozen pydantic models, one per method, the same from Python, a TOML file and the command line."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chiasma.core.errors import UsageError, nearest
+from chiasma.core.files import plain, text_hash
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, unknown keys refused, each field with meaning and unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, source: str = "configuration") -> Self:
+        """Build from a mapping; all that is wrong is reported at once.
+
+        Raises:
+            UsageError: one line a problem, `source: key: message (got value)`, nearest names for unknown keys.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise UsageError(_describe(cls, error, source)) from error
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, validated again."""
+        return type(self).parse({**self.model_dump(), **changes})
+
+    def digest(self, *more: str) -> str:
+        """Twelve hexadecimal digits that name this configuration, and whatever text is added."""
+        return text_hash(json.dumps(plain(self.model_dump(mode="json")), sort_keys=True), *more)[:12]
+
+
+def _describe(cls: type[BaseModel], error: ValidationError, source: str) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or cls.__name__
+        if problem["type"] == "extra_forbidden":
+            close = nearest(key.split(".")[-1], cls.model_fields)
+            hint = f"did you mean {close!r}?" if close else "known keys: " + ", ".join(sorted(cls.model_fields))
+            lines.append(f"{source}: {key}: unknown key; {hint}")
+        else:
+            lines.append(f"{source}: {key}: {problem['msg']} (got {problem['input']!r})")
+    return "\n".join(lines)
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file, or say where it is broken."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError("no such configuration file", where=path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError("not valid TOML", where=path, got=error) from error
+
+
+def dump_toml(values: Mapping[str, Any]) -> str:
+    """TOML text of nested mappings; None is left out (TOML has no null), numpy and tuples are made plain."""
+    import tomli_w
+
+    def clean(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: clean(value) for key, value in item.items() if value is not None}
+        return [clean(value) for value in item] if isinstance(item, list) else item
+
+    return tomli_w.dumps(clean(plain(dict(values))))
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`key=value` texts, dotted keys allowed, as a nested mapping; values are read as TOML, else as text."""
+    result: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not key.strip():
+            raise UsageError("a setting is key=value", where="--set", got=setting)
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        target = result
+        *path, last = key.strip().replace("-", "_").split(".")
+        for part in path:
+            target = target.setdefault(part, {})
+        target[last] = value
+    return result

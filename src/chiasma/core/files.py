@@ -1,0 +1,104 @@
+"""Files: whole or absent, never half. Hashes of content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from chiasma.core.errors import InputError, RunError
+
+
+@contextmanager
+def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
+    """Write to a sibling temporary file and rename it over `path` when all went well.
+
+    Raises:
+        RunError: the disk is full or the folder is read-only; nothing is left behind.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle_number, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        encoding = None if "b" in mode else "utf-8"
+        with os.fdopen(handle_number, mode, encoding=encoding) as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(
+            f"cannot write: {error.strerror or error}",
+            where=path,
+            expected="a writable folder with free space",
+            do="choose another folder with -o, or free some space, and run the same command again",
+        ) from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write text atomically."""
+    with atomic_write(path) as handle:
+        handle.write(text)
+
+
+def plain(value: Any) -> Any:
+    """`value` with numpy scalars, arrays, paths, tuples made JSON-ready; NaN and infinities become None."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write JSON atomically, numpy types and NaN made plain."""
+    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read JSON, or say which file is broken."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError("no such file", where=path) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError("not valid JSON", where=path, got=error) from error
+
+
+def content_hash(path: Path | str) -> str:
+    """SHA-256 of a file's bytes; of a folder, of the sorted relative names and contents below it."""
+    path = Path(path)
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for member in sorted(item for item in path.rglob("*") if item.is_file()):
+            digest.update(str(member.relative_to(path)).encode() + b"\0" + content_hash(member).encode())
+        return digest.hexdigest()
+    try:
+        with open(path, "rb") as handle:
+            while block := handle.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=path, do="check the path") from error
+    return digest.hexdigest()
+
+
+def text_hash(*parts: str) -> str:
+    """SHA-256 of text parts, order kept."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Frozen nouns: they hold invariants and slicing; verbs are functions elsewhere."""

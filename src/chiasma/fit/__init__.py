@@ -1,0 +1,1 @@
+"""The one training loop, on lightning-fabric, and the tasks that several networks share."""
