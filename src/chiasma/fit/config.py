@@ -1,0 +1,43 @@
+"""How a network is trained; the same fields for every method. No torch here: the command line reads it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from chiasma.core.config import Config
+
+
+class TrainingConfig(Config):
+    """Settings of the training loop."""
+
+    epochs: int = Field(default=20, ge=1, description="most passes over the training part")
+    batch_size: int = Field(default=128, ge=1, description="examples in a batch, over all devices")
+    learning_rate: float = Field(default=1e-3, gt=0, description="peak step size, reached after the warm-up")
+    weight_decay: float = Field(default=1e-2, ge=0, description="decay of weight matrices a step, times the step size")
+    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="adamw, or sgd with momentum 0.9")
+    schedule: Literal["constant", "cosine", "one-cycle"] = Field(
+        default="cosine",
+        description="after the warm-up: hold, fall to 0 as a cosine over all epochs, or rise for 30 % and fall",
+    )
+    warmup_steps: int = Field(
+        default=0, ge=0, description="optimiser steps of linear rise from 0 to the peak step size"
+    )
+    patience: int = Field(default=5, ge=1, description="epochs without a lower validation loss before it stops")
+    min_delta: float = Field(default=0.0, ge=0, description="fall of the validation loss that counts as lower")
+    clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0 never clips")
+    accumulate: int = Field(default=1, ge=1, description="batches whose gradients are averaged into one step")
+    precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = Field(
+        default="auto", description="auto: bfloat16 mixed on a GPU that has it, else 32 bits"
+    )
+    devices: int = Field(default=1, ge=1, description="devices (or CPU processes) on each node")
+    nodes: int = Field(default=1, ge=1, description="machines")
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        default="auto", description="how several devices share the work; auto is ddp where there are several"
+    )
+    time_limit_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="wall-clock seconds after which training ends with the epoch under way, and says so",
+    )
