@@ -23,7 +23,7 @@ EXTRAS = os.environ.get("CHIASMA_EXTRAS", "population,omics,test,dev")
 
 def find_python() -> str:
     """An interpreter of 3.11 or newer: this one, or one on the path."""
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11):  # noqa: UP036 - this script runs under any Python 3
         return sys.executable
     for name in ("python3.13", "python3.12", "python3.11"):
         if found := shutil.which(name):

@@ -13,7 +13,9 @@ from chiasma.core.errors import InputError, MissingDependencyError, list_some
 class HasProblems(Protocol):
     """A noun that can list all that is wrong with it."""
 
-    def problems(self) -> list[str]: ...
+    def problems(self) -> list[str]:
+        """Everything that is wrong, in words; empty when valid."""
+        ...
 
 
 def require_valid(noun: HasProblems, *, where: object = None, do: str | None = None) -> None:

@@ -13,21 +13,11 @@ from typing import Any
 
 from chiasma.core.files import content_hash
 
-_PACKAGES = [
-    "chiasma",
-    "numpy",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "torch",
-    "lightning-fabric",
-    "pydantic",
-    "msprime",
-    "tskit",
-    "anndata",
-    "mudata",
-    "pysam",
-]
+_PACKAGES = (
+    *("chiasma", "numpy", "scipy", "pandas", "scikit-learn", "torch", "lightning-fabric", "pydantic"),
+    *("msprime", "tskit", "anndata", "mudata", "pysam", "modisco-lite", "memelite"),
+)
+"""Distributions whose version shapes a result."""
 
 
 def versions() -> dict[str, str]:

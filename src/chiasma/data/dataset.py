@@ -40,6 +40,7 @@ class Target:
         return len(self.names)
 
     def take(self, index: np.ndarray) -> Self:
+        """The target of some examples."""
         return type(self)(self.kind, self.values[index], self.names, self.unit)
 
 
