@@ -1,0 +1,140 @@
+"""k-mers: each kernel beside its slow twin."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chiasma.core.errors import UsageError
+from chiasma.data.sequences import Sequences, decode, reverse_complement
+from chiasma.stats.kmers import kmer_codes, kmer_counts, kmer_names, kmer_sets, kmer_shares, scramble
+from chiasma.stats.sharing import canonical_texts, clusters, containment
+
+TEXTS = st.lists(st.text(alphabet="ACGTN", max_size=25), min_size=1, max_size=6)
+
+
+def sequences(texts: list[str]) -> Sequences:
+    return Sequences.from_strings([f"s{i}" for i in range(len(texts))], texts)
+
+
+def other_strand(text: str) -> str:
+    return text.translate(str.maketrans("ACGTN", "TGCAN"))[::-1]
+
+
+def slow_kmers(text: str, k: int, canonical: bool) -> list[str]:
+    kmers = [text[i : i + k] for i in range(len(text) - k + 1)]
+    kmers = [kmer for kmer in kmers if "N" not in kmer]
+    return [min(kmer, other_strand(kmer)) for kmer in kmers] if canonical else kmers
+
+
+def number(kmer: str) -> int:
+    return sum("ACGT".index(base) * 4 ** (len(kmer) - 1 - i) for i, base in enumerate(kmer))
+
+
+@given(TEXTS, st.integers(1, 9), st.booleans())
+def test_codes_equal_the_slow_twin(texts, k, canonical):
+    codes, offsets = kmer_codes(sequences(texts), k, canonical=canonical)
+    for index, text in enumerate(texts):
+        expected = [number(kmer) for kmer in slow_kmers(text, k, canonical)]
+        assert codes[offsets[index] : offsets[index + 1]].tolist() == expected
+
+
+@given(TEXTS, st.integers(1, 4), st.booleans())
+def test_counts_equal_the_slow_twin(texts, k, canonical):
+    counts = kmer_counts(sequences(texts), k, canonical=canonical).toarray()
+    names = kmer_names(k, canonical=canonical)
+    assert counts.shape == (len(texts), len(names))
+    for row, text in zip(counts, texts, strict=True):
+        expected = Counter(slow_kmers(text, k, canonical))
+        assert {name: int(count) for name, count in zip(names, row, strict=True) if count} == dict(expected)
+
+
+@given(TEXTS, st.integers(2, 7))
+def test_both_strands_have_the_same_canonical_kmers(texts, k):
+    forward = sequences(texts)
+    codes, offsets = kmer_sets(forward, k)
+    flipped, flipped_offsets = kmer_sets(forward.reverse_complemented(), k)
+    assert np.array_equal(codes, flipped) and np.array_equal(offsets, flipped_offsets)
+
+
+@given(TEXTS, st.integers(2, 6), st.integers(2, 5))
+def test_minimizers_are_the_lowest_hash_of_some_window(texts, k, window):
+    codes, offsets = kmer_sets(sequences(texts), k, window=window)
+    for index, text in enumerate(texts):
+        kmers = [number(kmer) for kmer in slow_kmers(text, k, True)]
+        hashes = {code: int(scramble(np.array([code]))[0]) for code in kmers}
+        windows = [kmers[i : i + window] for i in range(max(len(kmers) - window + 1, 1))] if kmers else []
+        expected = {min(part, key=hashes.__getitem__) for part in windows}
+        assert set(codes[offsets[index] : offsets[index + 1]].tolist()) == expected
+
+
+def test_shares_of_a_sequence_without_kmers_are_zero():
+    assert kmer_shares(sequences(["N", "AAC"]), 2).sum(axis=1).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("k", [0, 32])
+def test_k_out_of_range(k):
+    with pytest.raises(UsageError, match="out of range"):
+        kmer_codes(sequences(["ACGT"]), k)
+
+
+def slow_containment(query: str, targets: list[str], k: int) -> float:
+    mine = set(slow_kmers(query, k, True))
+    return max((len(mine & set(slow_kmers(text, k, True))) / len(mine) for text in targets), default=0) if mine else 0
+
+
+@given(TEXTS, TEXTS, st.integers(2, 5))
+def test_containment_equals_the_slow_twin(queries, targets, k):
+    found = containment(sequences(queries), sequences(targets), k=k, window=1)
+    expected = [slow_containment(query, targets, k) for query in queries]
+    assert np.allclose(found.share, expected)
+    for query, share, nearest in zip(queries, found.share, found.nearest, strict=True):
+        assert (nearest < 0) == (share == 0)
+        if nearest >= 0:
+            assert np.isclose(slow_containment(query, [targets[nearest]], k), share)
+
+
+def random_sequences(n: int, length: int, seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return [decode(codes) for codes in rng.integers(0, 4, (n, length)).astype(np.uint8)]
+
+
+def test_clusters_join_reverse_complements_and_overlapping_windows():
+    genome = random_sequences(1, 400, 1)[0]
+    texts = [genome[:100], other_strand(genome[:100]), genome[60:160], genome[250:350], *random_sequences(20, 100, 2)]
+    labels = clusters(sequences(texts))
+    assert labels[0] == labels[1] == labels[2] != labels[3]
+    assert len(set(labels.tolist())) == 22
+
+
+def test_a_repeat_family_beyond_the_cap_is_one_cluster_and_is_found_by_containment():
+    repeat = random_sequences(1, 60, 3)[0]
+    texts = [flank[:20] + repeat + flank[20:] for flank in random_sequences(300, 40, 4)]
+    members = sequences([*texts, *random_sequences(50, 100, 5)])
+    labels = clusters(members, cap=8)
+    assert len(set(labels[:300].tolist())) == 1 and len(set(labels.tolist())) == 51
+    found = containment(members.take(np.arange(200, 300)), members.take(np.arange(200)), cap=8)
+    assert (found.share > 0.5).all()
+
+
+def test_canonical_text_is_one_for_both_strands():
+    texts = random_sequences(5, 30, 6)
+    one, other = canonical_texts(sequences(texts)), canonical_texts(sequences([other_strand(text) for text in texts]))
+    assert one.tolist() == other.tolist()
+
+
+def test_counting_is_fast_enough():
+    rng = np.random.default_rng(0)
+    n = 20_000
+    codes = rng.integers(0, 4, n * 100).astype(np.uint8)
+    many = Sequences(np.arange(n).astype(str).astype(object), codes, np.arange(n + 1) * 100)
+    started = time.process_time()
+    counts = kmer_counts(many, 6)
+    assert counts.sum() == n * 95
+    assert time.process_time() - started < 2.0
+    assert np.array_equal(reverse_complement(reverse_complement(codes)), codes)
