@@ -46,6 +46,15 @@ def _truncated(path: Path | str, got: object) -> FormatError:
     )
 
 
+def _open_file(path: Path | str) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise InputError("no such file", where=path, do="check the path") from error
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=path, do="give a readable file") from error
+
+
 @contextmanager
 def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
     """Open a file, decompressed by its content rather than its suffix; `-` is standard input.
@@ -59,13 +68,7 @@ def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
         peek = getattr(data, "peek", None)
         yield gzip.GzipFile(fileobj=data) if peek and peek(2)[:2] == _GZIP_MAGIC else data
         return
-    try:
-        handle = open(path, "rb")
-    except FileNotFoundError as error:
-        raise InputError("no such file", where=path, do="check the path") from error
-    except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=path, do="give a readable file") from error
-    with handle:
+    with _open_file(path) as handle:
         head = handle.read(18)
         handle.seek(0)
         for magic, name in _OTHER_CONTAINERS.items():

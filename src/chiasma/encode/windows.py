@@ -1,0 +1,105 @@
+"""From intervals to sequences: fixed windows, extraction, and what falls off the edge."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from chiasma.core.errors import InsufficientDataError, MismatchError, list_some
+from chiasma.data.dataset import Skip
+from chiasma.data.intervals import Intervals
+from chiasma.data.sequences import Sequences, reverse_complement
+from chiasma.io.genome import Genome
+
+Outside = Literal["skip", "pad", "error"]
+MOST_OUTSIDE = 0.5
+"""Above this share of intervals off the genome, the genome is taken to be the wrong one."""
+
+
+def fixed_windows(intervals: Intervals, length: int) -> Intervals:
+    """Windows of `length` bases around each summit, or midpoint where none was called.
+
+    The anchor lies at index length // 2 of the window when read on the interval's own strand.
+    """
+    middle = (intervals.start + intervals.end) // 2
+    summit = intervals.columns.get("summit")
+    anchor = middle if summit is None else np.where(summit >= 0, summit, middle)
+    start = np.where(intervals.strand < 0, anchor - (length - 1 - length // 2), anchor - length // 2)
+    columns = dict(intervals.columns)
+    return Intervals(intervals.chrom, start, start + length, intervals.strand, intervals.names, columns)
+
+
+def extract(genome: Genome, intervals: Intervals, *, outside: Outside = "skip") -> tuple[Sequences, list[Skip]]:
+    """Sequences of intervals, minus strands reverse-complemented, with what was left out.
+
+    Args:
+        genome: where to read.
+        intervals: of any lengths.
+        outside: what to do with intervals beyond a contig's edge: leave out, fill with N, or raise. Intervals on
+            contigs that the genome lacks are left out, or raise.
+
+    Returns:
+        The sequences, their intervals set, and one Skip for each reason.
+
+    Raises:
+        MismatchError: no contig is known; or more than half of the intervals lie off the genome, which tells of a
+            wrong reference; or, where asked for, any does.
+    """
+    contig = genome.contig_indices(intervals.chrom)
+    known = contig >= 0
+    length = genome.lengths[np.where(known, contig, 0)]
+    beyond = known & ((intervals.start < 0) | (intervals.end > length))
+    wholly = known & ((intervals.start >= length) | (intervals.end <= 0))
+    _refuse_wrong_genome(genome, intervals, lost=~known | wholly, beyond=beyond, outside=outside)
+    drop_beyond = beyond if outside == "skip" else wholly
+    skips = _skips(intervals, {"contig absent from the genome": ~known, "beyond the end of the contig": drop_beyond})
+    keep = np.flatnonzero(known & ~drop_beyond)
+    places = intervals.take(keep)
+    return _read(genome, contig[keep], places), skips
+
+
+def _read(genome: Genome, contig: np.ndarray, places: Intervals) -> Sequences:
+    sizes = places.lengths
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    codes = np.empty(int(offsets[-1]), np.uint8)
+    for size in np.unique(sizes):
+        # One length at a time: rows of a set with many lengths are few, and a set of one length is one block.
+        rows = np.flatnonzero(sizes == size)
+        block = genome.slices(contig[rows], places.start[rows], int(size))
+        minus = places.strand[rows] < 0
+        block[minus] = reverse_complement(block[minus])
+        if len(rows) == len(places):
+            codes = block.reshape(-1)
+        else:
+            codes[offsets[rows][:, None] + np.arange(size)] = block
+    return Sequences(places.names, codes, offsets, places)
+
+
+def _skips(intervals: Intervals, reasons: dict[str, np.ndarray]) -> list[Skip]:
+    skips = []
+    for reason, lost in reasons.items():
+        if lost.any():
+            names = [str(name) for name in intervals.names[lost][:3]]
+            skips.append(Skip(reason, int(lost.sum()), tuple(names)))
+    return skips
+
+
+def _refuse_wrong_genome(
+    genome: Genome, intervals: Intervals, *, lost: np.ndarray, beyond: np.ndarray, outside: Outside
+) -> None:
+    if not len(intervals):
+        raise InsufficientDataError("no intervals", where=genome.source or None)
+    off = lost | (beyond if outside != "pad" else lost)
+    share = off.mean()
+    if share <= MOST_OUTSIDE and not (outside == "error" and (lost | beyond).any()):
+        return
+    off = lost | beyond
+    raise MismatchError(
+        f"{int(off.sum())} of {len(intervals)} intervals lie off the genome",
+        where=genome.source or None,
+        got=list_some(intervals.names[off], most=3),
+        expected="intervals on the genome they were called on; contigs here: "
+        + list_some(f"{name} ({size:,} bp)" for name, size in zip(genome.names, genome.lengths, strict=True)),
+        do="give the FASTA of the same species and build" if share > MOST_OUTSIDE else "remove these intervals",
+    )
