@@ -1,0 +1,231 @@
+"""Negatives made from positives: shuffled twins, or windows of a genome matched in GC and repeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chiasma.core.errors import InsufficientDataError
+from chiasma.core.rng import generator
+from chiasma.data.dataset import Skip
+from chiasma.data.intervals import Intervals, make_intervals
+from chiasma.data.sequences import UNKNOWN, Sequences, concatenate
+from chiasma.encode.shuffle import shuffle
+from chiasma.io.genome import Genome
+
+_TRIES = 5
+"""Redraws of a shuffle that equals its peak before the pair is given up."""
+_ROUNDS = 30
+"""Rounds of random windows for each width of bin."""
+_BATCH_BASES = 1 << 26
+"""Bases looked at together (64 MiB of codes)."""
+GC_WIDTHS = (0.02, 0.06)
+"""Width of a GC bin, first tried and then relaxed: a choice of ours, about one base in 50, then three."""
+REPEAT_EDGES = ((0.0, 0.25, 0.5, 0.75), (0.0, 0.5))
+"""Upper edges of soft-masked share bins at each width; what is above the last is a bin of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Negatives:
+    """Negatives, and which positive each belongs to.
+
+    Attributes:
+        sequences: the negatives.
+        positive: index of the positive that each was made from or matched to (negative,).
+        paired: whether a negative and its positive form one unit.
+        note: how they were made, in words.
+        skips: positives that got none.
+    """
+
+    sequences: Sequences
+    positive: np.ndarray
+    paired: bool
+    note: str
+    skips: tuple[Skip, ...] = ()
+
+
+def shuffled_twins(positives: Sequences, *, seed: int) -> Negatives:
+    """One dinucleotide-preserving shuffle of each positive; those that have no other arrangement get none."""
+    index = np.arange(len(positives))
+    kept: list[np.ndarray] = []
+    parts: list[Sequences] = []
+    for attempt in range(_TRIES):
+        if not len(index):
+            break
+        original = positives.take(index)
+        twins = shuffle(original, seed=seed + attempt)
+        changed = np.add.reduceat((twins.codes != original.codes).astype(np.int64), original.offsets[:-1]) > 0
+        kept.append(index[changed])
+        parts.append(twins.take(changed))
+        index = index[~changed]
+    positive = np.concatenate(kept)
+    order = np.argsort(positive)
+    sequences = concatenate(parts).take(order)
+    skips: tuple[Skip, ...] = ()
+    if len(index):
+        names = tuple(str(name) for name in positives.ids[index[:3]])
+        skips = (Skip("no other arrangement has the same dinucleotides, so no twin", len(index), names),)
+    note = f"{len(sequences)} dinucleotide-preserving shuffles of the positives, seed {seed}; a twin keeps both ends"
+    return Negatives(sequences, positive[order], paired=True, note=note, skips=skips)
+
+
+def matched_windows(positives: Sequences, genome: Genome, *, seed: int) -> Negatives:
+    """One random window of the genome for each positive: as long, with like GC and like share of repeats.
+
+    Windows overlap neither positives nor each other and hold no N. Repeats are the soft-masked (lower-case) stretches
+    of the FASTA. GC is matched within bins of 2 points and repeats within five bins, then within wider ones; positives
+    that still have no match are counted.
+
+    Raises:
+        InsufficientDataError: the positives have no coordinates, or no window could be matched.
+    """
+    places = positives.intervals
+    if places is None:
+        raise InsufficientDataError(
+            "the positives have no coordinates, so windows that avoid them cannot be drawn",
+            where="negatives = genome",
+            expected="BED, narrowPeak or GFF positives, or FASTA headers like chr1:100-200",
+            do="give --negatives shuffled, or positives with coordinates",
+        )
+    contig = genome.contig_indices(places.chrom)
+    low = genome.offsets[np.maximum(contig, 0)] + places.start
+    known = contig >= 0
+    taken = merge(np.column_stack([low, low + places.lengths])[known])
+    repeat = np.where(known, genome.share_masked(np.maximum(contig, 0), places.start, places.end), 0.0)
+    gc = np.nan_to_num(positives.gc(), nan=0.5)
+    start = np.full(len(positives), -1, np.int64)
+    where = np.full(len(positives), -1, np.int64)
+    rng = generator(seed, "negatives", "genome")
+    for width, edges in zip(GC_WIDTHS, REPEAT_EDGES, strict=True):
+        for size in np.unique(positives.lengths):
+            wanted = np.flatnonzero((where < 0) & (positives.lengths == size))
+            taken = _fill(genome, taken, _Wanted(wanted, _bin(gc[wanted], repeat[wanted], width, edges)),
+                          start=start, where=where, size=int(size), width=width, edges=edges, rng=rng)  # fmt: skip
+    return _collect(positives, genome, where, start, rng=rng, seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    index: np.ndarray
+    bins: np.ndarray
+
+
+def _collect(
+    positives: Sequences, genome: Genome, where: np.ndarray, start: np.ndarray, *, rng: np.random.Generator, seed: int
+) -> Negatives:
+    done = np.flatnonzero(where >= 0)
+    if not len(done):
+        raise InsufficientDataError(
+            "no window of the genome matches any positive in length, GC and repeats without overlapping one",
+            where=genome.source or None,
+            do="give a larger genome, or --negatives shuffled",
+        )
+    lengths = positives.lengths[done]
+    names = np.array(genome.names, dtype=object)[where[done]]
+    places = positives.intervals
+    stranded = places is not None and bool((places.strand != 0).any())
+    strand = rng.choice(np.array([-1, 1], np.int8), len(done)) if stranded else np.zeros(len(done), np.int8)
+    intervals = make_intervals(names, start[done], start[done] + lengths, strand=strand)
+    codes = [genome.windows(intervals.take(np.array([row])))[0] for row in range(len(done))]
+    sequences = Sequences.from_codes(list(intervals.names), codes, intervals)
+    missed = np.flatnonzero(where < 0)
+    skips: tuple[Skip, ...] = ()
+    if len(missed):
+        examples = tuple(str(name) for name in positives.ids[missed[:3]])
+        skips = (Skip("no genome window left with like GC and repeats: positive without a matched negative",
+                      len(missed), examples),)  # fmt: skip
+    note = (
+        f"{len(done)} windows of {genome.source.rsplit('/', 1)[-1]}, matched to the positives in length, GC "
+        f"(within {GC_WIDTHS[0]:.0%} to {GC_WIDTHS[1]:.0%}) and soft-masked share, overlapping none, seed {seed}"
+    )
+    return Negatives(sequences, done, paired=False, note=note, skips=skips)
+
+
+def _bin(gc: np.ndarray, repeat: np.ndarray, width: float, edges: tuple[float, ...]) -> np.ndarray:
+    """One integer for a bin of GC and a bin of repeat share."""
+    return np.floor(gc / width + 1e-9).astype(np.int64) * 16 + np.searchsorted(edges, repeat, side="left")
+
+
+def _fill(
+    genome: Genome,
+    taken: np.ndarray,
+    wanted: _Wanted,
+    *,
+    start: np.ndarray,
+    where: np.ndarray,
+    size: int,
+    width: float,
+    edges: tuple[float, ...],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Find windows for the wanted positives; writes `start`, `where`; returns the stretches now taken (run, 2)."""
+    room = np.maximum(genome.lengths - size + 1, 0)
+    if not room.sum():
+        return taken
+    open_index, open_bins = wanted.index, wanted.bins
+    for _ in range(_ROUNDS):
+        if not len(open_index):
+            break
+        draws = min(max(4 * len(open_index), 1000), max(_BATCH_BASES // size, 100))
+        contig = rng.choice(len(room), size=draws, p=room / room.sum())
+        begin = (rng.random(draws) * room[contig]).astype(np.int64)
+        low = genome.offsets[contig] + begin
+        free = _disjoint(low, size) & ~overlaps(taken, low, low + size)
+        contig, begin, low = contig[free], begin[free], low[free]
+        codes = genome.slices(contig, begin, size)
+        whole = ~(codes == UNKNOWN).any(axis=1)
+        gc = ((codes == 1) | (codes == 2)).mean(axis=1)
+        repeat = genome.share_masked(contig, begin, begin + size)
+        bins = np.where(whole, _bin(gc, repeat, width, edges), -1)
+        chosen, met = _match(open_bins, bins)
+        where[open_index[met]], start[open_index[met]] = contig[chosen], begin[chosen]
+        taken = merge(np.concatenate([taken, np.column_stack([low[chosen], low[chosen] + size])]))
+        left = np.setdiff1d(np.arange(len(open_index)), met)
+        open_index, open_bins = open_index[left], open_bins[left]
+    return taken
+
+
+def _match(wanted: np.ndarray, offered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (offered, wanted) of equal bins, each used once: the i-th of a bin goes to the i-th of that bin."""
+    want_order, offer_order = np.argsort(wanted, kind="stable"), np.argsort(offered, kind="stable")
+    want_rank, offer_rank = _rank(wanted[want_order]), _rank(offered[offer_order])
+    want_key = wanted[want_order] * (1 << 32) + want_rank
+    offer_key = offered[offer_order] * (1 << 32) + offer_rank
+    _, offer, want = np.intersect1d(offer_key, want_key, assume_unique=True, return_indices=True)
+    return offer_order[offer], want_order[want]
+
+
+def _rank(ordered: np.ndarray) -> np.ndarray:
+    """Place of each value among its equals, in a sorted array."""
+    first = np.searchsorted(ordered, ordered, side="left")
+    return np.arange(len(ordered)) - first
+
+
+def _disjoint(low: np.ndarray, size: int) -> np.ndarray:
+    """Mask of candidates that overlap no candidate kept before them, going by position."""
+    keep = np.zeros(len(low), bool)
+    end = -1
+    for index in np.argsort(low, kind="stable").tolist():
+        if low[index] >= end:
+            keep[index] = True
+            end = low[index] + size
+    return keep
+
+
+def merge(runs: np.ndarray) -> np.ndarray:
+    """Sorted union of stretches (run, 2)."""
+    if not len(runs):
+        return np.zeros((0, 2), np.int64)
+    runs = runs[np.argsort(runs[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(runs[:, 1])
+    first = np.concatenate([[True], runs[1:, 0] > reach[:-1]])
+    return np.column_stack([runs[first, 0], np.maximum.reduceat(runs[:, 1], np.flatnonzero(first))])
+
+
+def overlaps(merged: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Whether each stretch shares a base with a sorted union of stretches (stretch,)."""
+    if not len(merged):
+        return np.zeros(len(start), bool)
+    index = np.searchsorted(merged[:, 0], end, side="left") - 1
+    return (index >= 0) & (merged[np.maximum(index, 0), 1] > start)
