@@ -13,6 +13,11 @@ class TrainingConfig(Config):
     """Settings of the training loop."""
 
     epochs: int = Field(default=20, ge=1, description="most passes over the training part")
+    min_steps: int = Field(
+        default=0,
+        ge=0,
+        description="optimiser steps at least: epochs are raised to that, for small data need more passes",
+    )
     batch_size: int = Field(default=128, ge=1, description="examples in a batch, over all devices")
     learning_rate: float = Field(default=1e-3, gt=0, description="peak step size, reached after the warm-up")
     weight_decay: float = Field(default=1e-2, ge=0, description="decay of weight matrices a step, times the step size")
@@ -31,11 +36,8 @@ class TrainingConfig(Config):
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = Field(
         default="auto", description="auto: bfloat16 mixed on a GPU that has it, else 32 bits"
     )
-    devices: int = Field(default=1, ge=1, description="devices (or CPU processes) on each node")
-    nodes: int = Field(default=1, ge=1, description="machines")
-    strategy: Literal["auto", "ddp", "fsdp"] = Field(
-        default="auto", description="how several devices share the work; auto is ddp where there are several"
-    )
+    devices: int = Field(default=1, ge=1, description="devices (or CPU processes) on each node; they share every batch")
+    nodes: int = Field(default=1, ge=1, description="machines; above 1, start the command on each by torchrun or srun")
     time_limit_s: float | None = Field(
         default=None,
         gt=0,

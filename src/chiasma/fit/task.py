@@ -35,6 +35,14 @@ class Task(Protocol):
         """Mean loss over the batch, a scalar."""
         ...
 
+    def meta(self) -> dict[str, Any]:
+        """What was learnt from the training part besides weights (length, means), JSON-ready.
+
+        Kept with the model and given back as `make_task(config, data, None, meta=...)`, so that a fitted model reads
+        new data as it read its own and answers in original units.
+        """
+        ...
+
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray | Any]:
         """One array (example,) for each of `columns`, on the scale users read (probabilities, original units)."""
         ...
