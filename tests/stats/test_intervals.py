@@ -54,7 +54,8 @@ def test_touching_intervals_do_not_overlap():
 @pytest.mark.parametrize("name, fold", [("Akey_intr_coords", 9.1), ("Akey_depl_coords", 4.4)])
 def test_the_neanderthal_intervals_lie_on_themselves(data_dir, name, fold):
     path = data_dir / "origin" / "neanderthal" / f"{name}.bed.gz"
-    rows = [line.split()[:3] for line in gzip.open(path, "rt") if line.strip()]
+    with gzip.open(path, "rt") as lines:
+        rows = [line.split()[:3] for line in lines if line.strip()]
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     found = self_overlap(make_intervals(columns[0], columns[1].astype(int), columns[2].astype(int)))
     assert abs(found.fold - fold) < 0.1

@@ -1,0 +1,253 @@
+"""Divide a dataset so that the test part says something about examples not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from chiasma.core.errors import MismatchError, UsageError, list_some, unknown_name
+from chiasma.data.dataset import Dataset
+from chiasma.data.sequences import Sequences
+from chiasma.data.split import DROPPED, PARTS, Split
+from chiasma.split.assign import assign, blocks
+from chiasma.split.options import SplitOptions
+from chiasma.split.place import chromosomes, coordinates, strata
+from chiasma.split.proof import prove
+
+GIANT = 0.1
+"""A block with more than this share of the examples is announced."""
+ENOUGH = 0.03
+"""Share of the examples below which the customary test chromosomes are passed over."""
+
+
+def make_split(dataset: Dataset, options: SplitOptions, *, test_ids: Iterable[str] | None = None) -> Split:
+    """Divide a dataset as asked; units never straddle parts, and the proof is written.
+
+    Args:
+        dataset: what is divided.
+        options: kind, fractions, chromosomes, k-mers, seed.
+        test_ids: the test part, if somebody has chosen it; the rest is divided at random.
+
+    Raises:
+        UsageError: the kind needs coordinates, a group column or sequences that are not there.
+        InsufficientDataError: no division leaves both classes in train and test.
+    """
+    if test_ids is not None:
+        return given(dataset, test_ids, options=options)
+    kind = _automatic(dataset, options) if options.kind == "auto" else options.kind
+    makers = {
+        "chromosome": by_chromosome,
+        "homology": by_homology,
+        "group": by_group,
+        "locus": by_locus,
+        "random": at_random,
+    }
+    split = makers[kind](dataset, options)
+    if options.kind == "auto" and kind == "random":
+        advice = "no coordinates, groups or sequences were found to divide by, so the division is random"
+        split = replace(split, warnings=(advice, *split.warnings))
+    return split
+
+
+def _automatic(dataset: Dataset, options: SplitOptions) -> str:
+    contigs = chromosomes(dataset)
+    if contigs is not None and (contigs != "").all() and len(np.unique(contigs.astype(str))) >= 3:
+        return "chromosome"
+    if options.group in dataset.columns:
+        return "group"
+    return "homology" if isinstance(dataset.x, Sequences) else "random"
+
+
+def by_chromosome(dataset: Dataset, options: SplitOptions) -> Split:
+    """Whole chromosomes to one part; those named, else chr8, chr9 and chr7 where they hold enough, else the nearest."""
+    contigs = chromosomes(dataset)
+    if contigs is None or (contigs == "").any():
+        lost = dataset.ids if contigs is None else dataset.ids[contigs == ""]
+        raise UsageError(
+            "a split by chromosome needs a chromosome for every example",
+            where="--split chromosome",
+            got=f"{len(lost)} examples without one ({list_some(lost, most=3)})",
+            do="use --split homology, or give coordinates in the FASTA headers (chr1:100-200) or a BED file",
+        )
+    wanted = {
+        "test": _named(options.test_chromosomes, contigs),
+        "valid": _named(options.valid_chromosomes, contigs),
+    }
+    if not options.test_chromosomes:
+        wanted["test"] = _customary(dataset, contigs, ("8", "9"), taken=wanted["valid"])
+    if not options.valid_chromosomes and options.valid > 0 and wanted["test"]:
+        wanted["valid"] = _customary(dataset, contigs, ("7",), taken=wanted["test"])
+    if both := set(wanted["test"]) & set(wanted["valid"]):
+        raise UsageError("a chromosome is named for two parts", where="--split chromosome", got=list_some(both))
+    _, cluster = np.unique(contigs.astype(str), return_inverse=True)
+    block = blocks(dataset.unit, cluster)
+    fixed = {int(block[contigs == name][0]): part for part, chosen in wanted.items() for name in chosen}
+    part = assign(dataset, block, fractions=options.fractions, seed=options.seed, fixed=fixed)
+    held = {name: sorted({str(c) for c in contigs[part == name]}) for name in PARTS}
+    return _finish(
+        dataset, part, options, kind="chromosome", more={"chromosomes": held}, block=block, what="chromosome"
+    )
+
+
+def _named(wanted: tuple[str, ...], contigs: np.ndarray) -> tuple[str, ...]:
+    """The contigs as the data spell them: chr1 and 1 are the same."""
+    known = {str(name): str(name) for name in np.unique(contigs.astype(str))}
+    known |= {_bare(name): name for name in list(known)}
+    for name in wanted:
+        if _bare(name) not in known:
+            raise unknown_name("chromosome", name, [key for key in known if key == known[key]])
+    return tuple(known[_bare(name)] for name in wanted)
+
+
+def _bare(name: str) -> str:
+    return name[3:] if name.lower().startswith("chr") else name
+
+
+def _customary(
+    dataset: Dataset, contigs: np.ndarray, numbers: tuple[str, ...], *, taken: tuple[str, ...]
+) -> tuple[str, ...]:
+    """chr8 and chr9 (or chr7) if the data have them, they are free and hold enough examples of every class."""
+    present = {_bare(str(name)): str(name) for name in np.unique(contigs.astype(str))}
+    if not all(number in present and present[number] not in taken for number in numbers):
+        return ()
+    chosen = tuple(present[number] for number in numbers)
+    inside = np.isin(contigs.astype(str), chosen)
+    classes = strata(dataset.target, len(dataset))
+    enough = inside.mean() >= ENOUGH * len(numbers) / 2 and set(classes[inside]) == set(classes)
+    return chosen if enough and not inside.mean() > 0.5 else ()
+
+
+def by_homology(dataset: Dataset, options: SplitOptions) -> Split:
+    """Whole clusters of sequences that share k-mers, on either strand, to one part."""
+    from chiasma.stats.sharing import clusters, default_k
+
+    if not isinstance(dataset.x, Sequences):
+        raise UsageError(
+            "a split by homology needs sequences", where="--split homology", do="use --split group or random"
+        )
+    k = options.k or default_k(dataset.x)
+    cluster = clusters(dataset.x, k=k, threshold=options.containment)
+    block = blocks(dataset.unit, cluster)
+    part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
+    more = {"k": k, "containment": options.containment, "clusters": int(cluster.max(initial=-1)) + 1}
+    return _finish(dataset, part, options, kind="homology", more=more, block=block, what="homology cluster")
+
+
+def by_group(dataset: Dataset, options: SplitOptions) -> Split:
+    """Whole groups (patient, study, library, family) to one part."""
+    if options.group not in dataset.columns:
+        raise unknown_name("group column", options.group, dataset.columns)
+    block = blocks(dataset.unit, dataset.columns[options.group].astype(str))
+    part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
+    more = {"column": options.group, "groups": len(np.unique(dataset.columns[options.group].astype(str)))}
+    return _finish(dataset, part, options, kind="group", more=more, block=block, what="group")
+
+
+def by_locus(dataset: Dataset, options: SplitOptions) -> Split:
+    """Whole genomic blocks to one part; examples within half a gap of another part's block are dropped."""
+    places = coordinates(dataset)
+    if places is None or (places.chrom.astype(str) == "").any():
+        raise UsageError(
+            "a split by locus needs coordinates for every example",
+            where="--split locus",
+            do="give coordinates in the FASTA headers (chr1:100-200), a BED file, or use --split homology",
+        )
+    contigs, contig = np.unique(places.chrom.astype(str), return_inverse=True)
+    extent = np.array([places.end[contig == index].max() for index in range(len(contigs))])
+    size = options.block or max(int(extent.sum()) // 50, 4 * options.gap, 1)
+    if options.gap >= size:
+        raise UsageError("the gap is as long as a block", where="--split locus", got=options.gap, expected=f"< {size}")
+    # Blocks of all contigs are numbered in one row, with an empty one after each contig.
+    base = np.concatenate([[0], np.cumsum(extent // size + 2)])[contig]
+    number = base + (places.start + places.end) // 2 // size
+    block = blocks(dataset.unit, number)
+    part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
+    owner: dict[int, str] = dict(zip(number.tolist(), part.tolist()))
+    near = _near_another(places.start, places.end, options.gap / 2, size, base, owner, part)
+    part = np.where(np.isin(dataset.unit, dataset.unit[near]), DROPPED, part).astype(object)
+    more = {"block": size, "gap": options.gap, "dropped": int((part == DROPPED).sum())}
+    return _finish(dataset, part, options, kind="locus", more=more, block=block, what="run of blocks")
+
+
+def _near_another(
+    start: np.ndarray,
+    end: np.ndarray,
+    reach: float,
+    size: int,
+    base: np.ndarray,
+    owner: Mapping[int, str],
+    part: np.ndarray,
+) -> np.ndarray:
+    """Whether an example, widened by `reach`, enters a block of another part (example,)."""
+    low = base + np.maximum(start - reach, 0).astype(np.int64) // size
+    high = base + (end - 1 + reach).astype(np.int64) // size
+    return np.array(
+        [
+            any(owner.get(number, own) != own for number in range(first, last + 1))
+            for first, last, own in zip(low.tolist(), high.tolist(), part.tolist(), strict=True)
+        ],
+        bool,
+    )
+
+
+def at_random(dataset: Dataset, options: SplitOptions) -> Split:
+    """Whole units at random, classes in proportion; with the warning that kin may straddle the parts."""
+    part = assign(dataset, dataset.unit, fractions=options.fractions, seed=options.seed)
+    warning = "a random split: related examples may lie on both sides, so the test figures may be too good"
+    return _finish(dataset, part, options, kind="random", warnings=(warning,))
+
+
+def given(dataset: Dataset, test_ids: Iterable[str], *, options: SplitOptions) -> Split:
+    """The test part as somebody chose it; whole units of the rest at random to the other parts."""
+    chosen = {str(name) for name in test_ids}
+    ids = dataset.ids.astype(str)
+    test = np.array([name in chosen for name in ids], bool)
+    if missing := sorted(chosen - set(ids[test])):
+        raise MismatchError(
+            "test ids that are not among the examples",
+            where="given split",
+            got=list_some(missing),
+            expected=f"ids such as {list_some(ids, most=3)}",
+        )
+    if not test.any() or test.all():
+        raise UsageError(
+            "the given test part is empty or everything", where="given split", got=f"{test.sum()} examples"
+        )
+    rest = dataset.take(~test)
+    shares = {name: share for name, share in options.fractions.items() if name != "test"}
+    part = np.full(len(dataset), "test", dtype=object)
+    part[~test] = assign(rest, rest.unit, fractions=shares, seed=options.seed)
+    straddling = np.intersect1d(dataset.unit[test], dataset.unit[~test])
+    warnings: tuple[str, ...] = ("the test part was given, not made here: only the proof speaks for it",)
+    if len(straddling):
+        warnings += (f"{len(straddling)} units ({dataset.unit_name}) have members in the test part and outside it",)
+    return _finish(dataset, part, options, kind="given", warnings=warnings)
+
+
+def _finish(
+    dataset: Dataset,
+    part: np.ndarray,
+    options: SplitOptions,
+    *,
+    kind: str,
+    more: Mapping[str, object] | None = None,
+    block: np.ndarray | None = None,
+    what: str = "",
+    warnings: tuple[str, ...] = (),
+) -> Split:
+    """The Split with its parameters, warnings and proof."""
+    if block is not None and len(block):
+        largest = float(np.bincount(block).max() / len(block))
+        if largest > GIANT and kind != "chromosome":
+            warnings += (
+                f"one {what} holds {largest:.0%} of the examples and cannot be divided: parts may be larger than asked",
+            )
+    parameters = {**options.fractions, "seed": options.seed, **(more or {})}
+    proof = prove(dataset, part, kind=kind, parameters=parameters)
+    for name, share in options.fractions.items():
+        got = proof["sizes"].get(name, 0) / max(len(dataset), 1)
+        if share > 0 and not 0.5 * share <= got <= 2 * share and kind not in ("given", "chromosome"):
+            warnings += (f"the {name} part has {got:.1%} of the examples, {share:.0%} were asked for",)
+    return Split(kind, dataset.ids, part, parameters, proof, warnings)
