@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,9 +60,9 @@ def class_profiles(model: BlockPlsda, values: Mapping[str, np.ndarray], codes: n
 
 def selected_rows(
     model: BlockPlsda,
-    features: Mapping[str, Sequence[str]],
+    features: Mapping[str, np.ndarray],
     profiles: Mapping[str, np.ndarray],
-    classes: Sequence[Any],
+    classes: np.ndarray,
 ) -> list[dict[str, Any]]:
     """Selected features, largest loading first, each with the class in which it is highest."""
     rows = []

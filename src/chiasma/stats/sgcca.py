@@ -72,7 +72,7 @@ def keep_largest(values: np.ndarray, keep: int) -> np.ndarray:
         if not len(below):
             return values
         border = below.max()
-    return np.sign(values) * np.maximum(magnitude - border, 0.0)
+    return np.sign(values) * np.maximum(magnitude - border, 0.0) + 0.0  # + 0.0: no negative zeros
 
 
 def leading_direction(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,141 @@
+"""AnnData and MuData files as matrices and views, and back; both packages are imported when asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.checks import require_module, require_unique
+from chiasma.core.errors import FormatError, InputError, unknown_name
+from chiasma.data.matrix import Matrix, Views
+
+
+def read_h5ad(path: Path | str, *, layer: str | None = None) -> Matrix:
+    """X, or a layer, of an AnnData file; sparse matrices are made dense.
+
+    Raises:
+        FormatError: not an AnnData file. UsageError: no such layer.
+    """
+    with _reading(path, "AnnData"):
+        data = require_module("anndata", extra="omics").read_h5ad(path)
+    return _matrix(data, path, layer)
+
+
+def read_h5mu(path: Path | str, *, layer: str | None = None) -> Views:
+    """All modalities of a MuData file over the union of their samples; a sample without one has NaN there."""
+    with _reading(path, "MuData"):
+        data = require_module("mudata", extra="omics").read_h5mu(path)
+    if not data.mod:
+        raise InputError("no modality", where=path)
+    samples = np.asarray([str(name) for name in data.obs_names], dtype=object)
+    blocks = {name: _matrix(part, f"{path}:{name}", layer) for name, part in data.mod.items()}
+    return Views({name: over(block, samples) for name, block in blocks.items()})
+
+
+def over(matrix: Matrix, samples: np.ndarray) -> Matrix:
+    """The matrix with exactly these samples, in this order; rows of NaN for those it lacks."""
+    place = {name: row for row, name in enumerate(matrix.samples)}
+    values = np.full((len(samples), len(matrix.features)), np.nan)
+    have = [(row, place[name]) for row, name in enumerate(samples) if name in place]
+    if have:
+        target, source = (list(column) for column in zip(*have))
+        values[target] = matrix.values[source]
+    return Matrix(values, np.asarray(samples, dtype=object), matrix.features)
+
+
+def read_obs(path: Path | str) -> dict[str, list[Any]]:
+    """The per-sample columns of an AnnData or MuData file; the key "" holds the sample ids.
+
+    A MuData column kept in one modality is found as `MODALITY:COLUMN`, and as COLUMN where no other has that name.
+    """
+    if str(path).endswith(".h5ad"):
+        with _reading(path, "AnnData"):
+            obs = require_module("anndata", extra="omics").read_h5ad(path, backed="r").obs
+        return _columns(obs)
+    with _reading(path, "MuData"):
+        data = require_module("mudata", extra="omics").read_h5mu(path)
+    table = _columns(data.obs)
+    for modality, part in data.mod.items():
+        known = dict(zip(map(str, part.obs_names), range(part.n_obs)))
+        for column in part.obs.columns:
+            values = part.obs[column].tolist()
+            spread = [values[known[name]] if name in known else None for name in table[""]]
+            table[f"{modality}:{column}"] = spread
+            table.setdefault(str(column), spread)
+    return table
+
+
+def write_h5ad(path: Path | str, matrix: Matrix, *, obs: Mapping[str, Any] | None = None) -> None:
+    """Write a matrix as AnnData with per-sample columns `obs`."""
+    with _quiet():
+        _anndata(matrix, obs or {}).write_h5ad(path)
+
+
+def write_h5mu(path: Path | str, views: Views, *, obs: Mapping[str, Any] | None = None) -> None:
+    """Write views as MuData with per-sample columns `obs`; samples that a view lacks are left out of it."""
+    mudata = require_module("mudata", extra="omics")
+    present = views.present()
+    with _quiet():
+        parts = {name: _anndata(block.take(present[name]), {}) for name, block in views.blocks.items()}
+        data = mudata.MuData(parts)
+        for column, values in (obs or {}).items():
+            known = dict(zip(views.samples, values))
+            data.obs[column] = [known[name] for name in data.obs_names]
+        data.write(str(path))
+
+
+def _anndata(matrix: Matrix, obs: Mapping[str, Any]) -> Any:
+    import pandas as pd
+
+    anndata = require_module("anndata", extra="omics")
+    rows = pd.DataFrame({name: list(values) for name, values in obs.items()}, index=[str(s) for s in matrix.samples])
+    return anndata.AnnData(matrix.values, obs=rows, var=pd.DataFrame(index=[str(f) for f in matrix.features]))
+
+
+def _matrix(data: Any, where: object, layer: str | None) -> Matrix:
+    if layer is not None and layer not in data.layers:
+        raise unknown_name(f"layer of {where}", layer, data.layers)
+    values = data.X if layer is None else data.layers[layer]
+    if values is None:
+        raise InputError("the matrix X is absent", where=where, do="name a layer")
+    dense = np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
+    samples = np.asarray([str(name) for name in data.obs_names], dtype=object)
+    features = np.asarray([str(name) for name in data.var_names], dtype=object)
+    require_unique(list(samples), what="sample id", where=where)
+    require_unique(list(features), what="feature name", where=where)
+    matrix = Matrix(dense, samples, features)
+    if np.isinf(dense).any():
+        row, column = np.argwhere(np.isinf(dense))[0]
+        raise InputError("infinite values", where=f"{where}: row {samples[row]}, column {features[column]}")
+    return matrix
+
+
+def _columns(obs: Any) -> dict[str, list[Any]]:
+    table: dict[str, list[Any]] = {"": [str(name) for name in obs.index]}
+    for name in obs.columns:
+        table[str(name)] = [None if value != value else value for value in obs[name].tolist()]
+    return table
+
+
+@contextmanager
+def _quiet() -> Any:
+    """Both packages warn of their own coming changes; the reader of our messages can do nothing about that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _reading(path: Path | str, what: str) -> Any:
+    if not Path(path).is_file():
+        raise InputError("no such file", where=path)
+    try:
+        with _quiet():
+            yield
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise FormatError(f"not a readable {what} file", where=path, got=str(error)[:200]) from error

@@ -1,0 +1,322 @@
+"""DIABLO as a scikit-learn estimator over several views."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from chiasma.core.rng import generator
+from chiasma.methods.omics.diablo.config import Config
+from chiasma.methods.omics.diablo.views import Arrays, ViewsError, align, to_arrays
+from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
+from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
+from chiasma.stats.block_tuning import Tuning, TuningRules, tune_keep
+from chiasma.stats.folds import stratified_folds
+from chiasma.stats.plsda_prediction import NO_CLASS, Verdict, decide
+from chiasma.stats.plsda_state import class_profiles, from_arrays, selected_rows
+from chiasma.stats.plsda_state import to_arrays as state_arrays
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Diablo(ClassifierMixin, BaseEstimator):
+    """Sparse discriminant components of several views that agree with each other and with the class.
+
+    The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`.
+
+    Attributes:
+        classes_: class labels, sorted (class,).
+        views_: names, in the order of the fit.
+        feature_names_: of each view.
+        keep_x_: features kept in each view at each component, given or tuned.
+        tuning_: what was tried, or None.
+        model_: the fitted BlockPlsda: loadings, variates, weights.
+        explained_variance_: share of each view's variance by component, and of the class as "Y".
+        ave_: average variance explained of each view, `outer` and `inner`.
+        constant_features_: features that do not vary in the train part and are left out, by view.
+        n_iter_: sweeps of each component.
+    """
+
+    def __init__(
+        self,
+        *,
+        ncomp: int = 2,
+        keep_x: Any = None,
+        design: Any = 0.1,
+        scheme: str = "horst",
+        mode: str = "regression",
+        init: str = "svd.single",
+        scale: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        near_zero_var: bool = False,
+        distance: str = "centroids",
+        vote: str = "weighted",
+        ties: str = "probability",
+        tune_grid: tuple[int, ...] = (5, 10, 20, 50),
+        tune_search: str = "auto",
+        tune_folds: int = 5,
+        tune_repeats: int = 1,
+        random_state: int = 0,
+    ) -> None:
+        self.ncomp = ncomp
+        self.keep_x = keep_x
+        self.design = design
+        self.scheme = scheme
+        self.mode = mode
+        self.init = init
+        self.scale = scale
+        self.tol = tol
+        self.max_iter = max_iter
+        self.near_zero_var = near_zero_var
+        self.distance = distance
+        self.vote = vote
+        self.ties = ties
+        self.tune_grid = tune_grid
+        self.tune_search = tune_search
+        self.tune_folds = tune_folds
+        self.tune_repeats = tune_repeats
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+        """Fit to views X (mapping of name to (sample, feature)) and classes y (sample,).
+
+        Args:
+            X: mapping of DataFrames, arrays or Matrix, or a Views; NaN where missing.
+            y: class of each sample.
+            groups: unit of each sample (sample,); tuning never divides one over folds.
+
+        Raises:
+            UsageError: a parameter is wrong. ViewsError: the views are. TooFewClassesError: one class only.
+        """
+        config = self._config()
+        data = to_arrays(X)
+        labels = column_or_1d(y, warn=True)
+        check_classification_targets(labels)
+        if len(labels) != data.n_samples:
+            raise ViewsError("classes and samples differ in number", got=len(labels), expected=data.n_samples)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        self._name(data)
+        rules = self._rules(config, data)
+        self.tuning_ = None
+        if config.keep_x is None:
+            self.tuning_ = self._tune(config, data, codes, rules, groups)
+            keep = self._smallest(data, config) if self.tuning_ is None else self.tuning_.keep
+            rules = self._rules(config.replace(keep_x=keep), data)
+        self.keep_x_ = dict(rules.keep)
+        self.model_ = fit_block_plsda(data.values, codes, len(self.classes_), rules)
+        self.n_iter_ = np.array(self.model_.iterations)
+        if not all(self.model_.converged):
+            warnings.warn(
+                f"no convergence to tol={config.tol} in {config.max_iter} sweeps; raise max_iter",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self.explained_variance_ = explained_variance(self.model_, data.values, codes)
+        self.ave_ = average_variance_explained(self.model_, data.values, codes, rules.design)
+        self.profiles_ = class_profiles(self.model_, data.values, codes)
+        self.similarity_ = similarity(self.model_, data.values)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class of each sample (sample,); views may be missing. None where `ties="mixomics"` gives no class."""
+        classes = self.decide(X).classes
+        named = self.classes_[np.maximum(classes, 0)]
+        if (classes == NO_CLASS).any():
+            named = named.astype(object)
+            named[classes == NO_CLASS] = None
+        return named
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class (sample, class).
+
+        Each view's posterior under one Gaussian a class with common spread (centroids) or covariance (mahalanobis)
+        and equal priors, or the clipped dummy response (max), averaged with the weights of the vote. Where the vote
+        went to another class than the average, the two leading values are exchanged: the largest is always that of
+        the class predicted. Uncalibrated.
+        """
+        return self.decide(X).probabilities
+
+    def decide(self, X: Any) -> Verdict:
+        """The vote with every view's opinion: its class, response and variates of each sample."""
+        check_is_fitted(self, "model_")
+        config = self._config()
+        values = align(to_arrays(X), self.feature_names_, named=self.named_)
+        return decide(self.model_, values, distance=config.distance, vote=config.vote, ties=config.ties)
+
+    def transform(self, X: Any) -> dict[str, np.ndarray]:
+        """Variates of each view that is given (sample, component)."""
+        return {name: opinion.variates for name, opinion in self.decide(X).opinions.items()}
+
+    def loadings(self) -> dict[str, pd.DataFrame]:
+        """Loadings of each view, features as rows and comp1, comp2, ... as columns."""
+        import pandas as pd
+
+        check_is_fitted(self, "model_")
+        columns = [f"comp{index + 1}" for index in range(self.model_.n_components)]
+        return {
+            name: pd.DataFrame(
+                block.loadings, index=pd.Index(self.feature_names_[name], name="feature"), columns=columns
+            )
+            for name, block in self.model_.blocks.items()
+        }
+
+    def selected(self) -> list[dict[str, Any]]:
+        """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
+        check_is_fitted(self, "model_")
+        return selected_rows(self.model_, self.feature_names_, self.profiles_, self.classes_)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything fitted, as named arrays and JSON-ready facts."""
+        check_is_fitted(self, "model_")
+        arrays, model = state_arrays(self.model_)
+        arrays |= {f"profile/{name}": values for name, values in self.profiles_.items()}
+        arrays |= {f"explained/{name}": values for name, values in self.explained_variance_.items()}
+        arrays |= {f"ave/{name}": values for name, values in self.ave_.items()}
+        members, alike = self.similarity_
+        arrays["similarity"] = alike
+        facts = {
+            "model": model,
+            "classes": self.classes_.tolist(),
+            "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
+            "named": self.named_,
+            "keep_x": {name: list(keep) for name, keep in self.keep_x_.items()},
+            "tuning": _tuning_facts(self.tuning_),
+            "constant": self.constant_features_,
+            "similarity": [list(member) for member in members],
+        }
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
+        """The estimator that `state` was taken from."""
+        self = cls(**{name: getattr(config, name) for name in type(config).model_fields})
+        self.model_ = from_arrays(arrays, meta["model"])
+        self.classes_ = np.asarray(meta["classes"])
+        self.feature_names_ = {name: np.asarray(names, dtype=object) for name, names in meta["features"].items()}
+        self.views_ = list(self.feature_names_)
+        self.named_ = dict(meta["named"])
+        self.keep_x_ = {name: tuple(keep) for name, keep in meta["keep_x"].items()}
+        self.tuning_ = _tuning_from(meta["tuning"])
+        self.constant_features_ = {name: list(names) for name, names in meta["constant"].items()}
+        self.n_iter_ = np.array(self.model_.iterations)
+        parts = ("profile", "explained", "ave")
+        self.profiles_, self.explained_variance_, self.ave_ = (_with_prefix(arrays, part) for part in parts)
+        self.similarity_ = ([(name, column) for name, column in meta["similarity"]], arrays["similarity"])
+        return self
+
+    def _config(self) -> Config:
+        return Config.parse(self.get_params(deep=False), source="Diablo")
+
+    def _name(self, data: Arrays) -> None:
+        self.views_ = list(data.values)
+        self.named_ = {name: data.features[name] is not None for name in self.views_}
+        self.feature_names_ = {}
+        self.constant_features_ = {}
+        for name, values in data.values.items():
+            names = data.features[name]
+            if names is None:
+                names = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
+            self.feature_names_[name] = names
+            lowest, highest = np.fmin.reduce(values), np.fmax.reduce(values)
+            constant = ~(highest > lowest)  # NaN where nothing was measured
+            self.constant_features_[name] = [str(feature) for feature in names[constant]]
+
+    def _rules(self, config: Config, data: Arrays) -> PlsdaRules:
+        return PlsdaRules(
+            config.ncomp,
+            _keep(config, data),
+            _design(config, list(data.values)),
+            config.scheme,
+            config.mode,
+            config.init,
+            config.scale,
+            config.tol,
+            config.max_iter,
+            config.near_zero_var,
+        )
+
+    def _tune(self, config: Config, data: Arrays, codes: np.ndarray, rules: PlsdaRules, groups: Any) -> Tuning | None:
+        unit = np.arange(len(codes)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        per_class = min(len(np.unique(unit[codes == code])) for code in np.unique(codes))
+        n_folds = min(config.tune_folds, per_class)
+        if n_folds < 2 or len(self.classes_) < 2:
+            return None
+        folds = [
+            stratified_folds(codes, n_folds, random=generator(config.random_state, "tune", repeat), unit=unit)
+            for repeat in range(config.tune_repeats)
+        ]
+        grid = dict.fromkeys(data.values, config.tune_grid)
+        tuning = TuningRules(grid, config.distance, config.vote, config.tune_search)
+        return tune_keep(data.values, codes, rules, tuning, folds=folds)
+
+    @staticmethod
+    def _smallest(data: Arrays, config: Config) -> dict[str, tuple[int, ...]]:
+        """Where a class is too small for folds: the middle of the grid."""
+        middle = sorted(config.tune_grid)[len(config.tune_grid) // 2]
+        return {name: (middle,) * config.ncomp for name in data.values}
+
+
+def build(config: Config) -> Diablo:
+    """The estimator of a configuration."""
+    return Diablo(**{name: getattr(config, name) for name in type(config).model_fields})
+
+
+def _keep(config: Config, data: Arrays) -> dict[str, tuple[int, ...]]:
+    given = config.keep_x
+    if isinstance(given, dict) and set(given) != set(data.values):
+        raise ViewsError(
+            "keep_x and the views differ in their names",
+            got=", ".join(sorted(given)),
+            expected=", ".join(sorted(data.values)),
+        )
+    keep = {}
+    for name, values in data.values.items():
+        asked = given[name] if isinstance(given, dict) else given
+        asked = values.shape[1] if asked is None else asked
+        numbers = (asked,) * config.ncomp if isinstance(asked, int) else asked
+        keep[name] = tuple(min(number, values.shape[1]) for number in numbers)
+    return keep
+
+
+def _design(config: Config, names: list[str]) -> np.ndarray:
+    size = len(names)
+    if isinstance(config.design, tuple):
+        design = np.array(config.design, dtype=np.float64) if len({len(row) for row in config.design}) == 1 else None
+        if design is None or design.shape != (size, size) or not np.array_equal(design, design.T) or design.min() < 0:
+            raise ViewsError(
+                "the design does not fit the views",
+                got=config.design,
+                expected=f"a symmetric {size} x {size} matrix of numbers from 0, in the order {', '.join(names)}",
+            )
+    else:
+        value = {"full": 1.0, "null": 0.0}.get(str(config.design))
+        design = np.full((size, size), float(config.design) if value is None else value)
+    np.fill_diagonal(design, 0.0)
+    return design
+
+
+def _tuning_facts(tuning: Tuning | None) -> dict[str, Any] | None:
+    if tuning is None:
+        return None
+    errors = [[[list(choice), error] for choice, error in table.items()] for table in tuning.errors]
+    return {"keep": {name: list(keep) for name, keep in tuning.keep.items()}, "errors": errors, "search": tuning.search}
+
+
+def _tuning_from(facts: Mapping[str, Any] | None) -> Tuning | None:
+    if facts is None:
+        return None
+    errors = tuple({tuple(choice): error for choice, error in table} for table in facts["errors"])
+    return Tuning({name: tuple(keep) for name, keep in facts["keep"].items()}, errors, facts["search"])
+
+
+def _with_prefix(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.split("/", 1)[1]: values for name, values in arrays.items() if name.startswith(f"{prefix}/")}
