@@ -1,0 +1,203 @@
+"""Attributions from gradients: saliency, input x gradient, integrated gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chiasma.data.results import Attribution
+from chiasma.explain.onehot import (
+    SequenceModel,
+    batches,
+    device_of,
+    evaluating,
+    names_of,
+    one_hot,
+    outputs,
+    present,
+    require_codes,
+    target_output,
+)
+
+
+def _gradient(model: SequenceModel, x: Any, target: int) -> tuple[Any, Any]:
+    """Output (batch,) and its gradient with respect to x (batch, base, position)."""
+    import torch
+
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        output = target_output(model, x, target)
+        if not output.requires_grad:
+            return output.detach(), torch.zeros_like(x)
+        (gradient,) = torch.autograd.grad(output.sum(), x, allow_unused=True)
+    return output.detach(), torch.zeros_like(x) if gradient is None else gradient
+
+
+def gradients(
+    model: SequenceModel, codes: np.ndarray, *, target: int = 0, batch_size: int = 256
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient of one output at each one-hot entry (sequence, position, base), and the outputs (sequence,)."""
+    device = device_of(model)
+    found, values = [], []
+    with evaluating(model):
+        for rows in batches(len(codes), batch_size):
+            output, gradient = _gradient(model, one_hot(codes[rows], device=device), target)
+            found.append(gradient.transpose(1, 2).cpu().double().numpy())
+            values.append(output.cpu().double().numpy())
+    return np.concatenate(found), np.concatenate(values)
+
+
+def saliency(
+    model: SequenceModel,
+    codes: np.ndarray,
+    *,
+    target: int = 0,
+    target_name: str = "",
+    ids: np.ndarray | None = None,
+    corrected: bool = True,
+    batch_size: int = 256,
+) -> Attribution:
+    """Largest absolute gradient over the bases at each position.
+
+    `corrected` subtracts the mean over the bases first: the part of the gradient that points off the simplex of
+    one-hot vectors says nothing of any substitution (Majdandzic et al. 2023).
+    """
+    codes = require_codes(codes)
+    slope, output = gradients(model, codes, target=target, batch_size=batch_size)
+    if corrected:
+        slope = slope - slope.mean(axis=-1, keepdims=True)
+    scores = np.abs(slope).max(axis=-1)
+    return _attribution(ids, codes, scores, slope, None, output, ("saliency", target_name or str(target)))
+
+
+def input_x_gradient(
+    model: SequenceModel,
+    codes: np.ndarray,
+    *,
+    target: int = 0,
+    target_name: str = "",
+    ids: np.ndarray | None = None,
+    corrected: bool = False,
+    batch_size: int = 256,
+) -> Attribution:
+    """Gradient at the base present; `corrected` as in `saliency`."""
+    codes = require_codes(codes)
+    slope, output = gradients(model, codes, target=target, batch_size=batch_size)
+    if corrected:
+        slope = slope - slope.mean(axis=-1, keepdims=True)
+    scores = present(slope, codes)
+    return _attribution(ids, codes, scores, slope, None, output, ("input-x-gradient", target_name or str(target)))
+
+
+def integrated_gradients(
+    model: SequenceModel,
+    codes: np.ndarray,
+    *,
+    target: int = 0,
+    target_name: str = "",
+    ids: np.ndarray | None = None,
+    references: np.ndarray | None = None,
+    tolerance: float = 0.01,
+    max_steps: int = 256,
+) -> Attribution:
+    """Gradient averaged along straight lines from references to each sequence (Sundararajan et al. 2017).
+
+    Gauss-Legendre steps are doubled, from 8, for the examples whose completeness error exceeds `tolerance`, up to
+    `max_steps`; the error that remains is returned for each example.
+
+    Args:
+        model: one-hot (batch, base, position) -> (batch, output).
+        codes: uint8 (sequence, position).
+        target: output column.
+        target_name: name of that column.
+        ids: names of the sequences (sequence,).
+        references: codes (sequence, reference, position); None is a single reference of zeros.
+        tolerance: completeness error accepted, relative to the change of output, but not below 1e-3 of it in units
+            of the output.
+        max_steps: most gradients a line.
+
+    Returns:
+        hypothetical: contribution that each base would have along the same gradients.
+    """
+    codes = require_codes(codes)
+    if references is None:
+        references = np.full((len(codes), 1, codes.shape[1]), 4, np.uint8)
+    n = references.shape[1]
+    flat = references.reshape(-1, codes.shape[1])
+    output = outputs(model, codes, target=target)
+    base = outputs(model, flat, target=target).reshape(len(codes), n)
+    hypothetical = np.zeros((len(codes), n, codes.shape[1], 4))
+    scores = np.zeros((len(codes), n, codes.shape[1]))
+    error = np.full((len(codes), n), np.inf)
+    allowed = np.maximum(tolerance * np.abs(output[:, None] - base), 1e-3 * tolerance)
+    steps = 8
+    while steps <= max_steps and (error > allowed).any():
+        row, ref = np.nonzero(error > allowed)
+        slope = _path_gradient(model, codes[row], references[row, ref], target=target, steps=steps)
+        hypothetical[row, ref], scores[row, ref] = contributions(slope, codes[row], references[row, ref])
+        error[row, ref] = np.abs(scores[row, ref].sum(axis=-1) - (output[row] - base[row, ref]))
+        steps *= 2
+    total = scores.mean(axis=1)
+    gap = np.abs(total.sum(axis=-1) - (output - base.mean(axis=1)))
+    names = ("integrated-gradients", target_name or str(target))
+    return _attribution(ids, codes, total, hypothetical.mean(axis=1), gap, output, names)
+
+
+def contributions(slope: np.ndarray, codes: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Contributions from multipliers (sequence, position, base), against one reference each.
+
+    Returns:
+        hypothetical (sequence, position, base): multiplier of each base minus that of the reference's base.
+        scores (sequence, position): the same for the base present; an unknown base is a vector of zeros.
+    """
+    left = present(slope, reference)
+    return slope - left[..., None], present(slope, codes) - left
+
+
+def _path_gradient(
+    model: SequenceModel, codes: np.ndarray, reference: np.ndarray, *, target: int, steps: int, batch_size: int = 512
+) -> np.ndarray:
+    """Mean gradient on the line from reference to codes (sequence, position, base)."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    nodes, weights = (nodes + 1) / 2, weights / 2
+    device = device_of(model)
+    result = np.zeros((*codes.shape, 4))
+    with evaluating(model):
+        for rows in batches(len(codes), max(1, batch_size // steps)):
+            end, begin = one_hot(codes[rows], device=device), one_hot(reference[rows], device=device)
+            points = [begin + float(node) * (end - begin) for node in nodes]
+            total: Any = 0
+            for chunk in batches(steps, batch_size):
+                total = total + _weighted(model, points[chunk], weights[chunk], target)
+            result[rows] = total
+    return result
+
+
+def _weighted(model: SequenceModel, points: list[Any], weights: np.ndarray, target: int) -> np.ndarray:
+    """Weighted sum of gradients at points, each (batch, base, position) -> (batch, position, base)."""
+    import torch
+
+    _, gradient = _gradient(model, torch.cat(points), target)
+    stacked = gradient.reshape(len(points), *points[0].shape).transpose(2, 3).cpu().double().numpy()
+    return np.tensordot(weights, stacked, axes=1)
+
+
+def _attribution(
+    ids: np.ndarray | None,
+    codes: np.ndarray,
+    scores: np.ndarray,
+    hypothetical: np.ndarray,
+    gap: np.ndarray | None,
+    output: np.ndarray,
+    names: tuple[str, str],
+) -> Attribution:
+    return Attribution(
+        names_of(ids, len(codes)),
+        codes,
+        scores.astype(np.float32),
+        hypothetical.astype(np.float32),
+        np.full(len(codes), np.nan) if gap is None else gap,
+        output,
+        *names,
+    )

@@ -1,0 +1,116 @@
+"""What explanations need of any model: one-hot input, evaluation mode, one checked output column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chiasma.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+SequenceModel = Callable[[Any], Any]
+"""One-hot float (batch, base=4, position) -> (batch, output); any callable or nn.Module."""
+
+
+def one_hot(codes: np.ndarray, *, device: Any = "cpu") -> torch.Tensor:
+    """One-hot float32 (batch, base, position) of codes (batch, position); unknown bases are zeros."""
+    import torch
+
+    index = torch.as_tensor(np.ascontiguousarray(codes), device=device).long()
+    return (index[:, None, :] == torch.arange(4, device=device)[None, :, None]).to(torch.float32)
+
+
+def device_of(model: SequenceModel) -> Any:
+    """The device of a module's parameters; the CPU for other callables."""
+    import torch
+
+    if isinstance(model, torch.nn.Module):
+        for tensor in [*model.parameters(), *model.buffers()]:
+            return tensor.device
+    return torch.device("cpu")
+
+
+@contextmanager
+def evaluating(model: SequenceModel) -> Iterator[None]:
+    """Put a module into evaluation mode for a while, each submodule back as it was afterwards."""
+    import torch
+
+    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    before = [module.training for module in modules]
+    try:
+        for module in modules:
+            module.training = False
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not modules, deterministic=True):
+            yield
+    finally:
+        for module, training in zip(modules, before):
+            module.training = training
+
+
+def target_output(model: SequenceModel, x: torch.Tensor, target: int) -> torch.Tensor:
+    """Column `target` of the model's output (batch,).
+
+    Raises:
+        UsageError: the output is not (batch, output), or has no such column.
+    """
+    output = model(x)
+    if getattr(output, "ndim", None) != 2 or output.shape[0] != x.shape[0]:
+        raise UsageError(
+            "the model cannot be explained",
+            got=f"output of shape {tuple(getattr(output, 'shape', ()))} for {tuple(x.shape)}",
+            expected=f"({x.shape[0]}, outputs)",
+            do="wrap it in a function that returns one row an example",
+        )
+    if not -output.shape[1] <= target < output.shape[1]:
+        raise UsageError("no such output", where="target", got=target, expected=f"0 to {output.shape[1] - 1}")
+    return output[:, target]
+
+
+def outputs(model: SequenceModel, codes: np.ndarray, *, target: int, batch_size: int = 512) -> np.ndarray:
+    """Output `target` for every row of codes (sequence, position) -> float64 (sequence,)."""
+    import torch
+
+    device = device_of(model)
+    parts = []
+    with evaluating(model), torch.no_grad():
+        for rows in batches(len(codes), batch_size):
+            parts.append(target_output(model, one_hot(codes[rows], device=device), target).double().cpu().numpy())
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def batches(total: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover `range(total)`."""
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))
+
+
+def present(hypothetical: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The value at the base present, (sequence, position, base) -> (sequence, position); 0 at unknown bases."""
+    index = np.minimum(codes, 3)[..., None].astype(np.int64)
+    return np.where(codes < 4, np.take_along_axis(hypothetical, index, -1)[..., 0], 0.0)
+
+
+def require_codes(codes: np.ndarray) -> np.ndarray:
+    """Codes as uint8 (sequence, position).
+
+    Raises:
+        UsageError: not two-dimensional, empty, or codes above 4.
+    """
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or not codes.size or codes.max() > 4 or codes.min() < 0:
+        raise UsageError(
+            "cannot explain these sequences",
+            got=f"array of shape {codes.shape}",
+            expected="codes 0 to 4 (sequence, position), at least one of each",
+        )
+    return codes.astype(np.uint8)
+
+
+def names_of(ids: np.ndarray | None, count: int) -> np.ndarray:
+    """The ids given, or running numbers."""
+    return np.arange(count).astype(str).astype(object) if ids is None else np.asarray(ids, dtype=object)
