@@ -1,0 +1,268 @@
+"""What each section of the page says, ready for the template: strings and rows, no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chiasma.report.figures import shown_metrics
+from chiasma.report.load import Run
+from chiasma.report.words import (
+    MEANING,
+    best_rival,
+    difference,
+    duration,
+    figure,
+    humanise,
+    interval,
+    is_number,
+    may_not_claim,
+    metric_name,
+    sentence,
+    small,
+    verdict,
+)
+
+_ORDER = ("critical", "warning", "note", "ok")
+_LOWER_IS_BETTER = ("brier", "ece", "rmse")
+
+
+def hero(run: Run) -> dict[str, Any]:
+    """The first screen: verdict, effect against the best rival, what may not be claimed."""
+    ours = (run.metrics.get("test") or {}).get(run.primary) or {}
+    rival = best_rival(run)
+    theirs = ((run.metrics.get("baselines") or {}).get(rival or "") or {}).get(run.primary) or {}
+    return {
+        "verdict": verdict(run),
+        "metric": metric_name(run.primary) if run.primary else "",
+        "meaning": MEANING.get(run.primary, ""),
+        "ours": {"value": figure(ours.get("value")), "interval": interval(ours), "unit": ours.get("unit") or ""},
+        "rival": rival,
+        "theirs": {"value": figure(theirs.get("value")), "interval": interval(theirs)},
+        "effect": _effect(run),
+        "claims": may_not_claim(run),
+        "audit": str(run.audit.get("worst") or ""),
+        "audit_verdict": str(run.audit.get("verdict") or ""),
+    }
+
+
+def _effect(run: Run) -> dict[str, Any] | None:
+    found = difference(run)
+    if found is None:
+        return None
+    value = float(found["value"])
+    low = float(found["low"]) if is_number(found.get("low")) else value
+    high = float(found["high"]) if is_number(found.get("high")) else value
+    left, right = min(0.0, low, value), max(0.0, high, value)
+    span = (right - left) or 1.0
+    left, right = left - 0.18 * span, right + 0.18 * span
+
+    def place(x: float) -> float:
+        return round(100 * (x - left) / (right - left), 2)
+
+    better = -1 if run.primary in _LOWER_IS_BETTER else 1
+    tone = (
+        "better"
+        if min(better * low, better * high) > 0
+        else "worse"
+        if max(better * low, better * high) < 0
+        else "open"
+    )
+    return {
+        "value": figure(value, sign=True),
+        "interval": interval(found),
+        "p": small(found["p"]) if is_number(found.get("p")) else "",
+        "unit": found.get("unit") or "",
+        "tone": tone,
+        "zero": place(0.0),
+        "at": place(value),
+        "from": place(low),
+        "width": round(place(high) - place(low), 2),
+        "low": figure(low, sign=True),
+        "high": figure(high, sign=True),
+    }
+
+
+def data_section(run: Run) -> dict[str, Any]:
+    """The data, what was left out, the split and its proof."""
+    dataset, split = run.provenance.get("dataset") or {}, run.provenance.get("split") or {}
+    facts = [("examples", sentence(dataset.get("n"))), ("one unit is", sentence(dataset.get("unit_name")))]
+    facts += [("target", sentence(run.target.get("kind"))), ("names", sentence(run.target.get("names")))]
+    facts += [("unit of the target", str(run.target.get("unit") or ""))]
+    facts += [(humanise(key), sentence(value)) for key, value in (dataset.get("notes") or {}).items()]
+    if run.metrics.get("negatives") and "negatives" not in (dataset.get("notes") or {}):
+        facts.append(("negatives", sentence(run.metrics["negatives"])))
+    sizes = {name: int(count) for name, count in (split.get("sizes") or {}).items()}
+    total = sum(sizes.values()) or 1
+    return {
+        "facts": [(name, text) for name, text in facts if text not in ("", "–")],
+        "skips": dataset.get("skips") or [],
+        "kind": str(split.get("kind") or ""),
+        "parameters": flatten(split.get("parameters") or {}),
+        "sizes": [(name, f"{count:,}", round(100 * count / total, 2)) for name, count in sizes.items()],
+        "proof": [(name, text) for name, text in flatten(split.get("proof") or {}) if name not in ("kind",)],
+        "warnings": [str(text) for text in split.get("warnings") or []],
+    }
+
+
+def audit_section(run: Run) -> dict[str, Any]:
+    """The audit's verdict and findings, the gravest first."""
+    findings = [row for row in run.audit.get("findings") or [] if isinstance(row, Mapping)]
+    rank = {name: index for index, name in enumerate(_ORDER)}
+    findings.sort(key=lambda row: rank.get(str(row.get("severity")), len(rank)))
+    rows = [
+        {
+            "severity": str(row.get("severity") or "note"),
+            "pitfall": humanise(row.get("pitfall") or ""),
+            "name": humanise(row.get("name") or ""),
+            "message": str(row.get("message") or ""),
+            "figures": [pair for pair in flatten(row.get("figures") or {})[:40]],
+        }
+        for row in findings
+    ]
+    counts = [(name, sum(row["severity"] == name for row in rows)) for name in _ORDER]
+    return {"verdict": str(run.audit.get("verdict") or ""), "rows": rows, "counts": counts}
+
+
+def performance_section(run: Run) -> dict[str, Any]:
+    """Tables of the metrics: ours beside the rivals, by ratio, by slice, pairs and cost."""
+    test = run.metrics.get("test") or {}
+    names = list(shown_metrics(run, most=8))
+    methods = {run.method: test, **(run.metrics.get("baselines") or {})} if test else {}
+    best = {name: _best(methods, name) for name in names}
+    rows = [
+        {
+            "name": method,
+            "ours": method == run.method,
+            "cells": [_cell(found.get(name), best=method == best[name]) for name in names],
+        }
+        for method, found in methods.items()
+    ]
+    units = sorted({str(row["unit"]) for row in test.values() if row and row.get("unit")})
+    ratios = run.metrics.get("ratios") or {}
+    measured = list(dict.fromkeys(name for row in ratios.values() for name in row))
+    return {
+        "header": [(metric_name(name), MEANING.get(name, "")) for name in names],
+        "rows": rows,
+        "unit": ", ".join(units),
+        "negatives": sentence(run.metrics["negatives"]) if run.metrics.get("negatives") else "",
+        "ratio_header": [metric_name(name) for name in measured],
+        "ratios": [(ratio, [_cell(row.get(name)) for name in measured]) for ratio, row in ratios.items()],
+        "slices": _slice_rows(run),
+        "slice_metric": metric_name(run.primary),
+        "pairs": _pair_rows(run),
+        "cost": _cost_rows(run),
+    }
+
+
+def _cell(row: Mapping[str, Any] | None, *, best: bool = False) -> dict[str, Any]:
+    return {"value": figure((row or {}).get("value")), "interval": interval(row), "best": best}
+
+
+def _best(methods: Mapping[str, Mapping[str, Any]], metric: str) -> str:
+    values = {name: (found.get(metric) or {}).get("value") for name, found in methods.items()}
+    known = {name: value for name, value in values.items() if is_number(value)}
+    if not known:
+        return ""
+    choose = min if metric in _LOWER_IS_BETTER else max
+    return choose(known, key=known.__getitem__)
+
+
+def _slice_rows(run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "slice": humanise(row.get("slice") or ""),
+            "value": sentence(row.get("value")),
+            "n": sentence(row.get("n")),
+            "cell": _cell(row.get(run.primary)),
+            "note": str(row.get("note") or ""),
+        }
+        for row in run.metrics.get("slices") or []
+    ]
+
+
+def _pair_rows(run: Run) -> list[dict[str, str]]:
+    return [
+        {
+            "a": str(pair.get("a")),
+            "b": str(pair.get("b")),
+            "metric": metric_name(str(pair.get("metric") or run.primary)),
+            "value": figure(pair.get("value"), sign=True),
+            "interval": interval(pair),
+            "p": small(pair.get("p")),
+        }
+        for pair in run.compare.get("pairs") or []
+    ]
+
+
+def _cost_rows(run: Run) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "seconds": duration(row.get("cpu_seconds")),
+            "parameters": sentence(row.get("parameters")),
+            "rate": figure(row.get("examples_per_second"), 0),
+        }
+        for name, row in (run.compare.get("cost") or {}).items()
+    ]
+
+
+def uncertainty_section(run: Run) -> dict[str, Any]:
+    """Calibration and conformal sets."""
+    calibration, conformal = run.metrics.get("calibration") or {}, run.metrics.get("conformal") or {}
+    facts = []
+    if is_number(conformal.get("alpha")):
+        facts.append(("coverage promised", f"{1 - conformal['alpha']:.0%}"))
+    if is_number(conformal.get("coverage")):
+        facts.append(("coverage on the test part", f"{conformal['coverage']:.1%}"))
+    if is_number(conformal.get("mean_size")):
+        facts.append(("mean size of a set", figure(conformal["mean_size"], 2)))
+    for key, words in (("ece_before", "calibration error before"), ("ece_after", "calibration error after")):
+        if is_number(calibration.get(key)):
+            facts.append((words, figure(calibration[key])))
+    if is_number(calibration.get("temperature")):
+        facts.append(("temperature", figure(calibration["temperature"], 2)))
+    known = {"alpha", "coverage", "mean_size", "per_class"}
+    facts += [(humanise(key), sentence(value)) for key, value in conformal.items() if key not in known]
+    per_class = [
+        (name, f"{value:.1%}" if is_number(value) else sentence(value))
+        for name, value in (conformal.get("per_class") or {}).items()
+    ]
+    return {"facts": facts, "per_class": per_class}
+
+
+def provenance_section(run: Run) -> dict[str, Any]:
+    """Command, times, machine, versions, inputs with checksums, files that are absent."""
+    found = run.provenance
+    return {
+        "command": str(found.get("command") or ""),
+        "started": str(found.get("started") or ""),
+        "finished": str(found.get("finished") or ""),
+        "machine": flatten(found.get("machine") or {}),
+        "versions": list((found.get("versions") or {}).items()),
+        "inputs": [
+            {
+                "name": name,
+                "what": str(row.get("path") or row.get("value") or ""),
+                "bytes": sentence(row.get("bytes")),
+                "sha256": str(row.get("sha256") or ""),
+            }
+            for name, row in (found.get("inputs") or {}).items()
+        ],
+        "stages": [(humanise(name), duration(value)) for name, value in (found.get("stages") or {}).items()],
+        "absent": list(run.absent),
+    }
+
+
+def flatten(values: Mapping[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested mappings as rows of a name and a short text."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{humanise(key)}"
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, prefix=f"{name}: ")
+        elif isinstance(value, list) and len(value) > 3 and all(isinstance(item, Mapping) for item in value):
+            rows.append((name, f"{len(value)} entries"))
+        else:
+            rows.append((name, sentence(value)))
+    return rows
