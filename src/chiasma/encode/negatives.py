@@ -9,7 +9,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Skip
-from chiasma.data.intervals import Intervals, make_intervals
+from chiasma.data.intervals import make_intervals
 from chiasma.data.sequences import UNKNOWN, Sequences, concatenate
 from chiasma.encode.shuffle import shuffle
 from chiasma.io.genome import Genome
@@ -20,10 +20,28 @@ _ROUNDS = 30
 """Rounds of random windows for each width of bin."""
 _BATCH_BASES = 1 << 26
 """Bases looked at together (64 MiB of codes)."""
-GC_WIDTHS = (0.02, 0.06)
-"""Width of a GC bin, first tried and then relaxed: a choice of ours, about one base in 50, then three."""
-REPEAT_EDGES = ((0.0, 0.25, 0.5, 0.75), (0.0, 0.5))
-"""Upper edges of soft-masked share bins at each width; what is above the last is a bin of its own."""
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Bins of GC and of soft-masked share within which a window is like a positive.
+
+    Attributes:
+        gc_width: width of a GC bin.
+        repeat_edges: upper edges of the bins of soft-masked share; what is above the last is one more.
+    """
+
+    gc_width: float
+    repeat_edges: tuple[float, ...]
+
+    def bins(self, gc: np.ndarray, repeat: np.ndarray) -> np.ndarray:
+        """One integer for each pair of bins (interval,)."""
+        rows = np.floor(gc / self.gc_width + 1e-9).astype(np.int64)
+        return rows * 16 + np.searchsorted(self.repeat_edges, repeat, side="left")
+
+
+# First tried, then relaxed: choices of ours.
+_GRIDS = (_Grid(0.02, (0.0, 0.25, 0.5, 0.75)), _Grid(0.06, (0.0, 0.5)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,26 +112,20 @@ def matched_windows(positives: Sequences, genome: Genome, *, seed: int) -> Negat
     taken = merge(np.column_stack([low, low + places.lengths])[known])
     repeat = np.where(known, genome.share_masked(np.maximum(contig, 0), places.start, places.end), 0.0)
     gc = np.nan_to_num(positives.gc(), nan=0.5)
-    start = np.full(len(positives), -1, np.int64)
-    where = np.full(len(positives), -1, np.int64)
+    found = np.full((len(positives), 2), -1, np.int64)
     rng = generator(seed, "negatives", "genome")
-    for width, edges in zip(GC_WIDTHS, REPEAT_EDGES, strict=True):
+    for grid in _GRIDS:
         for size in np.unique(positives.lengths):
-            wanted = np.flatnonzero((where < 0) & (positives.lengths == size))
-            taken = _fill(genome, taken, _Wanted(wanted, _bin(gc[wanted], repeat[wanted], width, edges)),
-                          start=start, where=where, size=int(size), width=width, edges=edges, rng=rng)  # fmt: skip
-    return _collect(positives, genome, where, start, rng=rng, seed=seed)
-
-
-@dataclass(frozen=True, eq=False)
-class _Wanted:
-    index: np.ndarray
-    bins: np.ndarray
+            wanted = np.flatnonzero((found[:, 0] < 0) & (positives.lengths == size))
+            bins = grid.bins(gc[wanted], repeat[wanted])
+            taken = _fill(genome, taken, wanted=wanted, bins=bins, found=found, size=int(size), grid=grid, rng=rng)
+    return _collect(positives, genome, found, rng=rng, seed=seed)
 
 
 def _collect(
-    positives: Sequences, genome: Genome, where: np.ndarray, start: np.ndarray, *, rng: np.random.Generator, seed: int
+    positives: Sequences, genome: Genome, found: np.ndarray, *, rng: np.random.Generator, seed: int
 ) -> Negatives:
+    where, start = found.T
     done = np.flatnonzero(where >= 0)
     if not len(done):
         raise InsufficientDataError(
@@ -137,33 +149,31 @@ def _collect(
                       len(missed), examples),)  # fmt: skip
     note = (
         f"{len(done)} windows of {genome.source.rsplit('/', 1)[-1]}, matched to the positives in length, GC "
-        f"(within {GC_WIDTHS[0]:.0%} to {GC_WIDTHS[1]:.0%}) and soft-masked share, overlapping none, seed {seed}"
+        f"(within {_GRIDS[0].gc_width:.0%} to {_GRIDS[-1].gc_width:.0%}) "
+        f"and soft-masked share, overlapping none, seed {seed}"
     )
     return Negatives(sequences, done, paired=False, note=note, skips=skips)
-
-
-def _bin(gc: np.ndarray, repeat: np.ndarray, width: float, edges: tuple[float, ...]) -> np.ndarray:
-    """One integer for a bin of GC and a bin of repeat share."""
-    return np.floor(gc / width + 1e-9).astype(np.int64) * 16 + np.searchsorted(edges, repeat, side="left")
 
 
 def _fill(
     genome: Genome,
     taken: np.ndarray,
-    wanted: _Wanted,
     *,
-    start: np.ndarray,
-    where: np.ndarray,
+    wanted: np.ndarray,
+    bins: np.ndarray,
+    found: np.ndarray,
     size: int,
-    width: float,
-    edges: tuple[float, ...],
+    grid: _Grid,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Find windows for the wanted positives; writes `start`, `where`; returns the stretches now taken (run, 2)."""
+    """Find windows for the positives `wanted` in `bins`.
+
+    Writes contig and start to `found` (positive, 2); returns the stretches taken by now (run, 2).
+    """
     room = np.maximum(genome.lengths - size + 1, 0)
     if not room.sum():
         return taken
-    open_index, open_bins = wanted.index, wanted.bins
+    open_index, open_bins = wanted, bins
     for _ in range(_ROUNDS):
         if not len(open_index):
             break
@@ -177,9 +187,8 @@ def _fill(
         whole = ~(codes == UNKNOWN).any(axis=1)
         gc = ((codes == 1) | (codes == 2)).mean(axis=1)
         repeat = genome.share_masked(contig, begin, begin + size)
-        bins = np.where(whole, _bin(gc, repeat, width, edges), -1)
-        chosen, met = _match(open_bins, bins)
-        where[open_index[met]], start[open_index[met]] = contig[chosen], begin[chosen]
+        chosen, met = _match(open_bins, np.where(whole, grid.bins(gc, repeat), -1))
+        found[open_index[met]] = np.column_stack([contig[chosen], begin[chosen]])
         taken = merge(np.concatenate([taken, np.column_stack([low[chosen], low[chosen] + size])]))
         left = np.setdiff1d(np.arange(len(open_index)), met)
         open_index, open_bins = open_index[left], open_bins[left]

@@ -65,7 +65,8 @@ def write_bed(path: Path | str, intervals: Intervals) -> None:
 def _rows(path: Path | str) -> tuple[list[list[str]], list[int]]:
     if str(path).removesuffix(".gz").lower().endswith(_BEDGRAPH_SUFFIXES):
         raise _bedgraph(path)
-    rows, lines = [], []
+    rows: list[list[str]] = []
+    lines: list[int] = []
     for number, line in read_lines(path):
         if line.startswith(_NOT_DATA):
             if line.startswith("track") and "bedgraph" in line.lower():

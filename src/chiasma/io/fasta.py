@@ -73,6 +73,23 @@ def read_fasta_records(path: Path | str, *, unique_headers: bool = True) -> Fast
         headers, bodies = [headers[index] for index in full], [bodies[index] for index in full]
     if not bodies:
         raise FormatError("no sequence in the file", where=path, got=f"{len(skips[0].examples)} headers without bases")
+    return make_records(headers, bodies, path=path, unique_headers=unique_headers, skips=skips)
+
+
+def make_records(
+    headers: list[str],
+    bodies: list[bytes],
+    *,
+    path: Path | str,
+    unique_headers: bool = True,
+    skips: tuple[Skip, ...] = (),
+) -> FastaRecords:
+    """Records from headers and letters, none of them empty, checked to be DNA; `path` is for messages.
+
+    Raises:
+        InputError: headers repeat, where they must not.
+        FormatError: a letter is not an IUPAC nucleotide or a gap.
+    """
     joined = b"".join(bodies)
     _check_letters(joined, headers, bodies, path)
     lengths = np.array([len(body) for body in bodies], np.int64)

@@ -134,11 +134,10 @@ class Genome:
         for row, begin in enumerate(low):
             out[row] = codes[begin : begin + length] if not edge[row] else UNKNOWN
         for row in np.flatnonzero(edge):
-            first, last = self.offsets[contig[row]], self.offsets[contig[row] + 1]
-            begin = max(low[row], first)
-            end = min(low[row] + length, last)
-            if end > begin:
-                out[row, begin - low[row] : end - low[row]] = codes[begin:end]
+            first = max(low[row], int(self.offsets[contig[row]]))
+            last = min(low[row] + length, int(self.offsets[contig[row] + 1]))
+            if last > first:
+                out[row, first - low[row] : last - low[row]] = codes[first:last]
         return out
 
     def share_masked(self, contig: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

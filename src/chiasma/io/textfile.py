@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from chiasma.core.errors import FormatError, InputError
 
@@ -66,7 +66,8 @@ def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
     if str(path) == "-":
         data = sys.stdin.buffer
         peek = getattr(data, "peek", None)
-        yield gzip.GzipFile(fileobj=data) if peek and peek(2)[:2] == _GZIP_MAGIC else data
+        packed = peek is not None and peek(2)[:2] == _GZIP_MAGIC
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=data)) if packed else data
         return
     with _open_file(path) as handle:
         head = handle.read(18)
@@ -80,7 +81,7 @@ def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
         _check_bgzip_end(handle, head, path)
         try:
             with gzip.GzipFile(fileobj=handle) as unpacked:
-                yield unpacked
+                yield cast(IO[bytes], unpacked)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _truncated(path, error) from error
 
