@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.checks import require_module, require_unique
-from chiasma.core.errors import FormatError, InputError, unknown_name
+from chiasma.core.errors import FormatError, InputError, RunError, unknown_name
 from chiasma.data.matrix import Matrix, Views
 
 
@@ -72,21 +73,21 @@ def read_obs(path: Path | str) -> dict[str, list[Any]]:
 
 def write_h5ad(path: Path | str, matrix: Matrix, *, obs: Mapping[str, Any] | None = None) -> None:
     """Write a matrix as AnnData with per-sample columns `obs`."""
-    with _quiet():
-        _anndata(matrix, obs or {}).write_h5ad(path)
+    with _quiet(), _whole(path) as partial:
+        _anndata(matrix, obs or {}).write_h5ad(partial)
 
 
 def write_h5mu(path: Path | str, views: Views, *, obs: Mapping[str, Any] | None = None) -> None:
     """Write views as MuData with per-sample columns `obs`; samples that a view lacks are left out of it."""
     mudata = require_module("mudata", extra="omics")
     present = views.present()
-    with _quiet():
+    with _quiet(), _whole(path) as partial:
         parts = {name: _anndata(block.take(present[name]), {}) for name, block in views.blocks.items()}
         data = mudata.MuData(parts)
         for column, values in (obs or {}).items():
             known = dict(zip(views.samples, values))
             data.obs[column] = [known[name] for name in data.obs_names]
-        data.write(str(path))
+        data.write(str(partial))
 
 
 def _anndata(matrix: Matrix, obs: Mapping[str, Any]) -> Any:
@@ -123,7 +124,22 @@ def _columns(obs: Any) -> dict[str, list[Any]]:
 
 
 @contextmanager
-def _quiet() -> Any:
+def _whole(path: Path | str) -> Iterator[Path]:
+    """A name to write to, renamed to `path` when all went well and removed otherwise."""
+    path = Path(path)
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise RunError(f"cannot write: {error}", where=path, do="choose another folder, or free some space") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Both packages warn of their own coming changes; the reader of our messages can do nothing about that."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -131,7 +147,7 @@ def _quiet() -> Any:
 
 
 @contextmanager
-def _reading(path: Path | str, what: str) -> Any:
+def _reading(path: Path | str, what: str) -> Iterator[None]:
     if not Path(path).is_file():
         raise InputError("no such file", where=path)
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from chiasma.core.checks import require_unique
 from chiasma.core.errors import FormatError, InputError, UsageError, list_some, unknown_name
 from chiasma.core.files import atomic_write
 from chiasma.data.matrix import Matrix
+from chiasma.io.textfile import read_bytes
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "."})
 PARQUET = (".parquet", ".pq")
@@ -201,8 +201,6 @@ def _read_text(path: Path | str) -> tuple[list[str], list[list[str]]]:
     """Header with one name a column (the ids' name first) and rows of equal length."""
     text = _decompressed(path)
     first = text.partition("\n")[0]
-    if not first.strip():
-        raise FormatError("the file is empty", where=path, expected="a header line and one line a sample")
     delimiter = max("\t,;", key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = next(lines)
@@ -237,17 +235,9 @@ def _read_text(path: Path | str) -> tuple[list[str], list[list[str]]]:
 
 def _decompressed(path: Path | str) -> str:
     try:
-        raw = Path(path).read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        do = "copy or download it again"
-        raise FormatError("the gzip file is truncated or damaged", where=path, got=error, do=do) from error
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError("not text", where=path, got=error, expected="CSV or TSV in UTF-8") from error
-    except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=path, do="check the path") from error
 
 
 def _read_parquet(path: Path | str) -> tuple[list[str], dict[str, list[Any]]]:

@@ -1,0 +1,173 @@
+"""Repeated stratified cross-validation of an estimator: whatever it selects or tunes, it does inside the folds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.errors import InsufficientDataError, UsageError
+from chiasma.core.rng import generator
+from chiasma.data.dataset import Dataset
+from chiasma.stats.folds import balanced_error_rate, stratified_folds
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """What the folds said.
+
+    Attributes:
+        names: classes.
+        folds: fold of each sample in each repeat (repeat, sample).
+        predicted: class given to each sample when it was held out (repeat, sample).
+        probabilities: its held-out probabilities (repeat, sample, class).
+        ber: balanced error rate of each repeat (repeat,).
+        error: share of wrong answers of each repeat (repeat,).
+        class_error: share of each class that was called something else (repeat, class).
+        stability: rows of view, component, feature and the share of fits that selected it, highest first.
+        cpu_seconds: of all fits and predictions.
+    """
+
+    names: tuple[str, ...]
+    folds: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+    ber: np.ndarray
+    error: np.ndarray
+    class_error: np.ndarray
+    stability: tuple[dict[str, Any], ...]
+    cpu_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: means over repeats, their standard errors, and the repeats themselves."""
+        repeats = len(self.ber)
+        spread = float(self.ber.std(ddof=1) / np.sqrt(repeats)) if repeats > 1 else float("nan")
+        return {
+            "folds": int(self.folds.max()) + 1,
+            "repeats": repeats,
+            "ber": float(self.ber.mean()),
+            "ber_standard_error": spread,
+            "ber_by_repeat": self.ber.tolist(),
+            "error": float(self.error.mean()),
+            "class_error": dict(zip(self.names, self.class_error.mean(axis=0).tolist())),
+            "stability": list(self.stability),
+            "cpu_seconds": self.cpu_seconds,
+        }
+
+
+def cross_validate(
+    make_estimator: Callable[[], Any], data: Dataset, *, seed: int, folds: int = 10, repeats: int = 2
+) -> CrossValidation:
+    """Fit and predict in stratified folds, units whole, anew in every repeat.
+
+    Args:
+        make_estimator: gives a fresh estimator with `fit(x, y)`, `predict`, `predict_proba` and, for the stability
+            of what it selects, `selected()`.
+        data: Views or Matrix with classes.
+        seed: of the folds.
+        folds: at most the units of the smallest class.
+        repeats: how often the folds are drawn.
+
+    Raises:
+        InsufficientDataError: a class has a single unit.
+    """
+    codes = np.asarray(data.target.values)
+    if data.target.kind not in ("binary", "multiclass"):
+        raise UsageError("cross-validation needs classes", got=data.target.kind, expected="binary or multiclass")
+    folds = min(folds, _smallest_class(data))
+    start = time.process_time()
+    n, n_classes = len(codes), data.target.n_outputs
+    numbers = np.empty((repeats, n), dtype=np.int64)
+    predicted = np.empty((repeats, n), dtype=np.int64)
+    probabilities = np.zeros((repeats, n, n_classes))
+    chosen: dict[tuple[str, int, str], int] = {}
+    for repeat in range(repeats):
+        random = generator(seed, "cross-validate", repeat)
+        numbers[repeat] = stratified_folds(codes, folds, random=random, unit=data.unit)
+        for fold in range(folds):
+            held = np.flatnonzero(numbers[repeat] == fold)
+            train = np.flatnonzero(numbers[repeat] != fold)
+            estimator = make_estimator().fit(data.take(train).x, codes[train])
+            new = data.take(held).x
+            answer = [-1 if label is None else int(label) for label in estimator.predict(new)]
+            predicted[repeat, held] = answer
+            probabilities[repeat, held[:, None], np.asarray(estimator.classes_, dtype=int)] = estimator.predict_proba(
+                new
+            )
+            for row in estimator.selected() if hasattr(estimator, "selected") else []:
+                key = (row["view"], row["component"], row["feature"])
+                chosen[key] = chosen.get(key, 0) + 1
+    wrong = predicted != codes
+    return CrossValidation(
+        data.target.names,
+        numbers,
+        predicted,
+        probabilities,
+        ber=np.array([balanced_error_rate(codes, row) for row in predicted]),
+        error=wrong.mean(axis=1),
+        class_error=np.stack([wrong[:, codes == code].mean(axis=1) for code in range(n_classes)], axis=1),
+        stability=_stability(chosen, folds * repeats),
+        cpu_seconds=time.process_time() - start,
+    )
+
+
+def cross_validate_files(
+    method: str,
+    inputs: Mapping[str, Any],
+    *,
+    config: Mapping[str, Any] | None = None,
+    preset: str = "default",
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Cross-validate a matrix method on the train files; `folds`, `repeats` and `seed` may stand in `options`.
+
+    A test set among the inputs is left alone.
+    """
+    from chiasma.workflow.load_tables import load_matrix, load_views
+    from chiasma.workflow.method import load_method
+
+    loaded = load_method(method)
+    if loaded.card.contract != "estimator":
+        raise UsageError(f"{method} is not cross-validated here", expected="a matrix method (contract estimator)")
+    given = {name.replace("-", "_"): value for name, value in inputs.items()}
+    settings = dict(options or {})
+    seed = int(settings.get("seed", 1))
+    if loaded.card.data == "views":
+        data, _ = load_views(given["view"], given["labels"], seed=seed)
+    else:
+        data, _ = load_matrix(given["matrix"], given["labels"], seed=seed)
+    chosen = loaded.configure(config, preset=preset)
+    build = loaded.module("model").build
+    found = cross_validate(
+        lambda: build(chosen),
+        data,
+        seed=seed,
+        folds=int(settings.get("folds", 10)),
+        repeats=int(settings.get("repeats", 2)),
+    )
+    return {"method": method, "samples": len(data), **found.to_dict()}
+
+
+def _smallest_class(data: Dataset) -> int:
+    codes = np.asarray(data.target.values)
+    counts = [len(np.unique(data.unit[codes == code])) for code in range(data.target.n_outputs)]
+    fewest = int(np.argmin(counts))
+    if counts[fewest] < 2:
+        raise InsufficientDataError(
+            "a class is too small to be cross-validated",
+            where=data.target.names[fewest],
+            got=f"{counts[fewest]} {data.unit_name}",
+            expected="two or more",
+        )
+    return counts[fewest]
+
+
+def _stability(chosen: Mapping[tuple[str, int, str], int], fits: int) -> tuple[dict[str, Any], ...]:
+    rows = [
+        {"view": view, "component": component, "feature": feature, "stability": count / fits}
+        for (view, component, feature), count in chosen.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row["stability"], row["component"], row["view"], row["feature"])))
