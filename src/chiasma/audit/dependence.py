@@ -1,0 +1,166 @@
+"""Pitfall: dependent examples. What the test part shares with what was learned from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chiasma.audit.context import Context
+from chiasma.audit.words import graded, some
+from chiasma.data.intervals import Intervals
+from chiasma.data.results import Finding
+from chiasma.data.sequences import Sequences
+from chiasma.split.place import coordinates
+from chiasma.split.proof import prove
+from chiasma.stats.intervals import count_overlaps, self_overlap
+from chiasma.stats.sharing import canonical_texts
+
+PITFALL = "dependent-examples"
+LEARNED = ("train", "valid", "calibration")
+
+
+def check_dependence(context: Context) -> list[Finding]:
+    """Everything shared across the split, then what overlaps or repeats within the data."""
+    return [*across_the_split(context), *self_overlaps(context), *contradictions(context)]
+
+
+def across_the_split(context: Context) -> list[Finding]:
+    """Ids, units, intervals, copies, twins and near-copies in the test part and in a part that was learned from."""
+    split, n_test = context.split, len(context.split.where("test"))
+    proof = split.proof or prove(context.data, split.part, kind=split.kind, parameters=split.parameters)
+    found = []
+    for key, what in (("shared_ids", "ids"), ("shared_units", f"units ({context.data.unit_name})")):
+        count = int(proof[key])
+        message = f"{count:,} {what} occur in more than one part." if count else f"No {what} occur in two parts."
+        found.append(Finding(PITFALL, key.replace("_", "-"), "critical" if count else "ok", message, {"count": count}))
+    described = (
+        ("interval_overlaps", "interval-overlaps", "test examples overlap an interval of another part"),
+        ("exact_duplicates", "exact-duplicates", "test examples are copies of an example in another part"),
+        (
+            "reverse_complement_twins",
+            "reverse-complement-twins",
+            "test examples are the reverse complement of an example in another part",
+        ),
+    )
+    for key, name, what in described:
+        if proof.get(key):
+            found.append(_pairs(proof[key], name, what, n_test))
+    if proof.get("shared_addresses"):
+        message = f"{proof['shared_addresses']} simulated examples have the same address in two parts."
+        found.append(Finding(PITFALL, "shared-addresses", "critical", message, {"count": proof["shared_addresses"]}))
+    if proof.get("largest_containment"):
+        found.append(_near_copies(proof["largest_containment"], n_test))
+    if proof.get("largest_correlation"):
+        found.append(_near_rows(proof["largest_correlation"], n_test))
+    return found
+
+
+def _pairs(by_parts: dict[str, Any], name: str, what: str, n_test: int) -> Finding:
+    """One line for the test part against each part that was learned from."""
+    counts = {key: entry["examples"] for key, entry in by_parts.items() if key.endswith("-test")}
+    pairs = [pair for key in counts for pair in by_parts[key]["shown"]]
+    count = max(counts.values(), default=0)
+    if not count:
+        return Finding(PITFALL, name, "ok", f"None of the {n_test:,} {what}.", {"by_parts": counts})
+    severity = graded(count / max(n_test, 1), note=0, warning=0.0005, critical=0.01)
+    message = f"{some(count, n_test, what)}, for instance {pairs[0][1]} and {pairs[0][0]}."
+    return Finding(PITFALL, name, severity, message, {"by_parts": counts, "examples": count, "shown": pairs[:5]})
+
+
+def _near_copies(largest: dict[str, Any], n_test: int) -> Finding:
+    """Test sequences whose k-mers are mostly those of one training sequence."""
+    near = int(largest["test_examples_at_least"]["0.5"])
+    severity = graded(near / max(n_test, 1), note=1e-9, warning=0.01, critical=0.1)
+    nearest = f"; the nearest pair, {largest['test']} and {largest['train']}, shares {largest['share']:.0%}"
+    message = (
+        f"{some(near, n_test, 'test sequences')} have half of their {largest['k']}-mers or more in one training sequence"
+        f"{nearest if largest['train'] else ''}."
+    )
+    return Finding(PITFALL, "near-duplicates", severity, message, dict(largest))
+
+
+def _near_rows(largest: dict[str, Any], n_test: int) -> Finding:
+    near = int(largest["test_examples_above_0.999"])
+    severity = graded(near / max(n_test, 1), note=1e-9, warning=0.005, critical=0.05)
+    message = (
+        f"{some(near, n_test, 'test samples')} correlate above .999 with a training sample; the nearest pair, "
+        f"{largest['test']} and {largest['train']}, at {largest['correlation']:.3f}."
+    )
+    return Finding(PITFALL, "near-duplicates", severity, message, dict(largest))
+
+
+def self_overlaps(context: Context) -> list[Finding]:
+    """How much intervals lie on each other, in each class and between classes; twins of a unit count once."""
+    places = coordinates(context.data)
+    if places is None:
+        return []
+    index = _one_per_unit(places, context.data.unit)
+    index = index[places.end[index] > places.start[index]]
+    if len(index) < 2:
+        return []
+    label = context.data.target.values[index] if context.data.target.kind in ("binary", "multiclass") else None
+    classes = [] if label is None else [int(value) for value in np.unique(label)]
+    found = [_one_self_overlap(places.take(index), "all intervals")] if len(classes) < 2 else []
+    for value in classes if len(classes) > 1 else []:
+        name = context.data.target.names[value]
+        found.append(_one_self_overlap(places.take(index[label == value]), f"intervals of class {name!r}"))
+    if label is not None and len(classes) > 1:
+        found.append(_between_classes(places.take(index), np.asarray(label)))
+    return found
+
+
+def _one_per_unit(places: Intervals, unit: np.ndarray) -> np.ndarray:
+    """The first example of each unit at each place (example,)."""
+    seen: dict[tuple[Any, ...], int] = {}
+    rows = zip(unit.tolist(), places.chrom.tolist(), places.start.tolist(), places.end.tolist())
+    for index, key in enumerate(rows):
+        seen.setdefault(key, index)
+    return np.array(list(seen.values()), dtype=int)
+
+
+def _one_self_overlap(places: Intervals, what: str) -> Finding:
+    found = self_overlap(places)
+    severity = graded(found.fold, note=1.001, warning=1.1, critical=2.0)
+    message = (
+        f"The {len(places):,} {what} cover {found.union:,} bp {found.fold:.1f} times over: "
+        f"{found.involved:,} overlap another, in {found.pairs:,} pairs"
+        + ("." if severity == "ok" else "; merge them, or keep overlapping ones in one part (--split locus).")
+    )
+    figures = {"what": what, "total": found.total, "union": found.union, "fold": found.fold}
+    figures |= {"pairs": found.pairs, "involved": found.involved}
+    return Finding(PITFALL, "self-overlap", severity, message, figures)
+
+
+def _between_classes(places: Intervals, label: np.ndarray) -> Finding:
+    """Intervals that share bases with an interval of another class: the same DNA with two answers."""
+    hit = np.zeros(len(places), bool)
+    for value in np.unique(label):
+        inside = np.flatnonzero(label == value)
+        hit[inside] = count_overlaps(places.take(inside), places.take(label != value)) > 0
+    severity = graded(float(hit.mean()), note=1e-9, warning=0.01, critical=0.1)
+    message = f"{some(int(hit.sum()), len(places), 'intervals')} overlap an interval of another class."
+    return Finding(PITFALL, "overlap-across-classes", severity, message, {"intervals": int(hit.sum())})
+
+
+def contradictions(context: Context) -> list[Finding]:
+    """The same sequence, on either strand, under two labels; and how many stand more than once."""
+    if not isinstance(context.data.x, Sequences) or context.data.target.kind not in ("binary", "multiclass"):
+        return []
+    _, group = np.unique(canonical_texts(context.data.x).astype(str), return_inverse=True)
+    group, n = group.ravel(), len(context.data)
+    label = np.asarray(context.data.target.values, int)
+    lowest = np.full(group.max() + 1, np.iinfo(int).max)
+    highest = np.full(group.max() + 1, -1)
+    np.minimum.at(lowest, group, label)
+    np.maximum.at(highest, group, label)
+    repeated = n - len(lowest)
+    both = int((lowest != highest)[group].sum())
+    figures = {"repeated": repeated, "contradictory": both}
+    severity = "warning" if both else graded(repeated / max(n, 1), note=1e-9, warning=0.05, critical=0.5)
+    message = (
+        f"{some(repeated, n, 'sequences')} repeat an earlier one on either strand, and {both:,} stand under two labels."
+        if repeated
+        else "Every sequence stands once, on either strand."
+    )
+    return [Finding(PITFALL, "repeated-sequences", severity, message, figures)]
