@@ -10,17 +10,85 @@ from typing import Any
 from chiasma.explain.deeplift_rules import Rules, UnsupportedOperationError
 
 _ELEMENTWISE = frozenset(
-    "relu elu gelu silu sigmoid tanh exp log log1p expm1 sqrt rsqrt reciprocal square abs absolute softplus leaky_relu "
-    "selu celu hardtanh relu6 mish hardswish hardsigmoid logsigmoid log_sigmoid softsign tanhshrink erf clamp "
-    "clamp_min clamp_max clip sin cos pow rpow rtruediv rdiv threshold hardshrink softshrink rrelu".split()
+    [
+        "relu",
+        "elu",
+        "gelu",
+        "silu",
+        "sigmoid",
+        "tanh",
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "square",
+        "abs",
+        "absolute",
+        "softplus",
+        "leaky_relu",
+        "selu",
+        "celu",
+        "hardtanh",
+        "relu6",
+        "mish",
+        "hardswish",
+        "hardsigmoid",
+        "logsigmoid",
+        "log_sigmoid",
+        "softsign",
+        "tanhshrink",
+        "erf",
+        "clamp",
+        "clamp_min",
+        "clamp_max",
+        "clip",
+        "sin",
+        "cos",
+        "pow",
+        "rpow",
+        "rtruediv",
+        "rdiv",
+        "threshold",
+        "hardshrink",
+        "softshrink",
+        "rrelu",
+    ]
 )
-_TIMES = frozenset("mul multiply rmul imul".split())
-_DIVIDED = frozenset("div divide truediv true_divide itruediv rtruediv rdiv".split())
-_MATMUL = frozenset("matmul bmm mm rmatmul imatmul".split())
+_TIMES = frozenset(["mul", "multiply", "rmul", "imul"])
+_DIVIDED = frozenset(["div", "divide", "truediv", "true_divide", "itruediv", "rtruediv", "rdiv"])
+_MATMUL = frozenset(["matmul", "bmm", "mm", "rmatmul", "imatmul"])
 _REFUSED = frozenset(
-    "gru rnn_tanh rnn_relu gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell prod cumprod topk sort median kthvalue "
-    "max_pool3d max_pool3d_with_indices fractional_max_pool2d lp_pool1d lp_pool2d bilinear norm std var cdist "
-    "logcumsumexp cummax cummin".split()
+    [
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "gru_cell",
+        "lstm_cell",
+        "rnn_tanh_cell",
+        "rnn_relu_cell",
+        "prod",
+        "cumprod",
+        "topk",
+        "sort",
+        "median",
+        "kthvalue",
+        "max_pool3d",
+        "max_pool3d_with_indices",
+        "fractional_max_pool2d",
+        "lp_pool1d",
+        "lp_pool2d",
+        "bilinear",
+        "norm",
+        "std",
+        "var",
+        "cdist",
+        "logcumsumexp",
+        "cummax",
+        "cummin",
+    ]
 )
 
 
@@ -157,13 +225,13 @@ def _largest(mode: Any, rules: Rules, func: Any, args: tuple, kwargs: dict) -> A
 
 
 def _max_pool(mode: Any, rules: Rules, func: Any, args: tuple, kwargs: dict) -> Any:
-    from torch.nn import functional as F
+    from torch.nn import functional
 
     if kwargs.pop("return_indices", False):
         raise UnsupportedOperationError("no DeepLIFT rule for max-pooling that returns its indices")
     name = func.__name__.replace("_with_indices", "").strip("_")
     x = args[0] if args else kwargs.pop("input")
-    pool = getattr(F, name)
+    pool = getattr(functional, name)
     return rules.pick_largest(lambda t: pool(t, *args[1:], **kwargs, return_indices=True), x)
 
 
@@ -257,13 +325,13 @@ def _lstm(mode: Any, rules: Rules, func: Any, args: tuple, kwargs: dict) -> Any:
 def _lstm_pass(rules: Rules, steps: Any, state: tuple[Any, Any], weights: Any) -> tuple[Any, Any, Any]:
     """One layer in one direction; steps (position, batch, channel)."""
     import torch
-    from torch.nn import functional as F
+    from torch.nn import functional
 
     bias = weights[2] + weights[3] if len(weights) == 4 else None
-    driven = F.linear(steps, weights[0], bias)
+    driven = functional.linear(steps, weights[0], bias)
     (h, c), states = state, []
     for step in driven:
-        total = step + F.linear(h, weights[1])
+        total = step + functional.linear(h, weights[1])
         size = total.shape[-1] // 4
         gates = rules.elementwise(torch.sigmoid, torch.cat([total[..., : 2 * size], total[..., 3 * size :]], -1))
         enter, keep, leave = gates.chunk(3, -1)

@@ -11,7 +11,7 @@ Every rule below is exactly complete: contributions of the arguments add up to t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chiasma.core.errors import RunError
 

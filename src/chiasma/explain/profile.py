@@ -1,0 +1,110 @@
+"""Attribution by position, and known words enriched where it is high."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from chiasma.data.sequences import encode
+from chiasma.explain.onehot import require_codes
+
+
+@dataclass(frozen=True)
+class WordFinding:
+    """A word looked for in the attribution.
+
+    Attributes:
+        name, word: what was looked for, with at most one mismatch.
+        position: where it is most enriched in high attribution: its first base, relative to the origin.
+        n: sequences that hold it there, give or take the tolerance.
+        attribution: mean attribution of a base inside it there.
+        background: mean attribution of a base in windows of that length everywhere.
+        z: difference in standard errors.
+        found: z at least 5 with 20 sequences or more.
+    """
+
+    name: str
+    word: str
+    position: int
+    n: int
+    attribution: float
+    background: float
+    z: float
+    found: bool
+
+
+BACTERIAL_PROMOTER = {"-10": "TATAAT", "-35": "TTGACA"}
+"""Consensus words of sigma-70 promoters (Harley & Reynolds 1987)."""
+
+
+def position_profile(scores: np.ndarray, *, origin: int = 0) -> dict[str, np.ndarray]:
+    """Attribution by position, relative to `origin` (0-based): mean, mean of absolute values and standard error."""
+    count = np.maximum(np.isfinite(scores).sum(axis=0), 1)
+    error = np.nanstd(scores, axis=0) / np.sqrt(count)
+    return {
+        "position": np.arange(scores.shape[1]) - origin,
+        "mean": np.nanmean(scores, axis=0),
+        "mean_absolute": np.nanmean(np.abs(scores), axis=0),
+        "standard_error": error,
+    }
+
+
+def find_words(
+    codes: np.ndarray,
+    scores: np.ndarray,
+    words: Mapping[str, str],
+    *,
+    origin: int = 0,
+    mismatches: int = 1,
+    tolerance: int = 2,
+) -> list[WordFinding]:
+    """Where known words carry the most attribution.
+
+    Args:
+        codes: uint8 (sequence, position).
+        scores: attribution of the base present (sequence, position).
+        words: DNA text by name.
+        origin: 0-based position called 0, for instance the transcription start.
+        mismatches: bases of a word that may differ.
+        tolerance: positions on either side pooled with each place.
+    """
+    codes = require_codes(codes)
+    found = []
+    for name, word in words.items():
+        query = encode(word)
+        views = np.lib.stride_tricks.sliding_window_view(codes, len(query), axis=1)
+        held = (views != query).sum(axis=-1) <= mismatches
+        windows = np.lib.stride_tricks.sliding_window_view(scores.astype(float), len(query), axis=1).mean(axis=-1)
+        found.append(_best_place(name, word, held, windows, origin=origin, tolerance=tolerance))
+    return found
+
+
+def _best_place(
+    name: str, word: str, held: np.ndarray, windows: np.ndarray, *, origin: int, tolerance: int
+) -> WordFinding:
+    """The place whose holders exceed the windows that do not hold the word, at the same positions, the most."""
+    background, spread = float(windows.mean()), float(windows.std()) or 1e-12
+    best, place, count, level = -np.inf, 0, 0, float("nan")
+    for start in range(windows.shape[1]):
+        near = slice(max(0, start - tolerance), start + tolerance + 1)
+        here = windows[:, near][held[:, near]]
+        if len(here) < 5:
+            continue
+        z = (here.mean() - background) / (spread / np.sqrt(len(here)))
+        if z > best:
+            best, place, count, level = float(z), start, len(here), float(here.mean())
+    if not np.isfinite(best):
+        return WordFinding(name, word, 0, 0, float("nan"), background, 0.0, False)
+    return WordFinding(name, word, place - origin, count, level, background, best, best >= 5 and count >= 20)
+
+
+def sentence(finding: WordFinding) -> str:
+    """A finding in words."""
+    if not finding.found:
+        return f"{finding.name} ({finding.word}) is absent from the attribution (best z {finding.z:.1f})"
+    return (
+        f"{finding.name} ({finding.word}) stands out at {finding.position:+d}: {finding.n} occurrences, "
+        f"attribution {finding.attribution:.3g} a base against {finding.background:.3g} (z {finding.z:.1f})"
+    )

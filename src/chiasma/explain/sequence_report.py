@@ -1,0 +1,175 @@
+"""Explain a model on sequences: attributions, motifs, their names, and how far to trust it all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from chiasma.core.errors import InsufficientDataError, UsageError
+from chiasma.core.rng import generator
+from chiasma.data.results import Attribution
+from chiasma.data.sequences import Sequences
+from chiasma.explain.agreement import agreement, completeness
+from chiasma.explain.deeplift import deep_lift_shap
+from chiasma.explain.deeplift_rules import UnsupportedOperationError
+from chiasma.explain.gradients import input_x_gradient, integrated_gradients, saliency
+from chiasma.explain.match import Match, match_motifs
+from chiasma.explain.motifs import discover_motifs
+from chiasma.explain.mutagenesis import in_silico_mutagenesis
+from chiasma.explain.onehot import SequenceModel
+from chiasma.explain.pwm import DiscoveredMotif, NamedMotif
+from chiasma.explain.references import dinucleotide_references
+
+Method = Literal["auto", "deep-lift-shap", "integrated-gradients", "ism", "saliency", "input-x-gradient"]
+_REFERENCES = 5
+_CHECKED = 20
+_ACCEPTED = 0.05
+"""Median completeness error, relative to the change of output, above which DeepLIFT gives way."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainResult:
+    """An explanation.
+
+    Attributes:
+        attribution: of the sequences explained.
+        motifs: most seqlets first.
+        matches: for each motif its database matches, best first; empty without a database.
+        notes: what was done, what was not and why, figures of trust; JSON-ready.
+    """
+
+    attribution: Attribution
+    motifs: tuple[DiscoveredMotif, ...]
+    matches: tuple[tuple[Match, ...], ...]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but two are options
+    model: SequenceModel,
+    sequences: Sequences,
+    *,
+    target: int,
+    target_name: str = "",
+    n_attributed: int = 1000,
+    method: Method = "auto",
+    seed: int = 0,
+    meme: Path | str | Sequence[NamedMotif] | None = None,
+    time_limit_s: float = 90.0,
+    reference: Literal["dinucleotide-shuffled", "zeros"] = "dinucleotide-shuffled",
+) -> ExplainResult:
+    """Explain one output of a model on sequences.
+
+    Args:
+        model: one-hot (batch, base, position) -> (batch, output).
+        sequences: those that the output is about, for a classifier the positives; brought to their largest length.
+        target: output column.
+        target_name: name of that column.
+        n_attributed: sequences explained at most, drawn at random.
+        method: "auto" is DeepLIFT/SHAP where its rules cover the model, else integrated gradients.
+        seed: of that draw and of the references.
+        meme: a motif file or motifs to name what is found.
+        time_limit_s: of TF-MoDISco.
+        reference: five shuffles of each sequence, or a vector of zeros.
+
+    Raises:
+        InsufficientDataError: no sequence.
+        UsageError: unknown method or reference; the model's output is not (batch, output).
+    """
+    if not len(sequences):
+        raise InsufficientDataError("no sequence to explain")
+    if reference not in ("dinucleotide-shuffled", "zeros"):
+        raise UsageError("unknown reference", got=reference, expected="dinucleotide-shuffled or zeros")
+    notes: dict[str, Any] = {"n_given": len(sequences), "reference": reference, "messages": []}
+    if len(sequences) > n_attributed:
+        chosen = generator(seed, "explained").choice(len(sequences), n_attributed, replace=False)
+        sequences = sequences.take(np.sort(chosen))
+    notes["n_explained"] = len(sequences)
+    codes = sequences.padded(int(sequences.lengths.max()))
+    if (sequences.lengths != codes.shape[1]).any():
+        notes["messages"].append(f"shorter sequences were centred in {codes.shape[1]} positions of N")
+    if reference == "zeros":
+        references = np.full((len(codes), 1, codes.shape[1]), 4, np.uint8)
+    else:
+        references = dinucleotide_references(codes, n=_REFERENCES, seed=seed)
+    attribution = _attribute(model, codes, references, target=target, method=method, notes=notes)
+    attribution = replace(attribution, ids=sequences.ids, target=target_name or str(target))
+    notes |= {"method": attribution.method, "completeness": completeness(attribution)}
+    notes["mutagenesis_agreement"] = _check(model, attribution, target=target, seed=seed)
+    hypothetical = attribution.hypothetical
+    if hypothetical is None or attribution.method == "saliency":
+        notes["messages"].append("no motif discovery: saliency has no sign")
+        return ExplainResult(attribution, (), (), notes)
+    if attribution.method == "ism":
+        hypothetical = hypothetical - hypothetical.mean(axis=-1, keepdims=True)
+    found = discover_motifs(codes, attribution.scores, hypothetical, time_limit_s=time_limit_s)
+    notes["messages"] += list(found.notes)
+    motifs, matches = named(found.motifs, meme)
+    return ExplainResult(attribution, motifs, matches, notes)
+
+
+def named(
+    motifs: Sequence[DiscoveredMotif], meme: Path | str | Sequence[NamedMotif] | None
+) -> tuple[tuple[DiscoveredMotif, ...], tuple[tuple[Match, ...], ...]]:
+    """Motifs, most seqlets first, with their database matches."""
+    ordered = tuple(sorted(motifs, key=lambda motif: -motif.n_seqlets))
+    if meme is None or not ordered:
+        return ordered, tuple(() for _ in ordered)
+    if isinstance(meme, (str, Path)):
+        from chiasma.io.meme import read_meme
+
+        meme = list(read_meme(meme))
+    return ordered, tuple(tuple(found) for found in match_motifs(ordered, meme))
+
+
+def _attribute(
+    model: SequenceModel,
+    codes: np.ndarray,
+    references: np.ndarray,
+    *,
+    target: int,
+    method: str,
+    notes: dict[str, Any],
+) -> Attribution:
+    if method == "ism":
+        return in_silico_mutagenesis(model, codes, target=target)
+    if method == "saliency":
+        return saliency(model, codes, target=target)
+    if method == "input-x-gradient":
+        return input_x_gradient(model, codes, target=target)
+    if method not in ("auto", "deep-lift-shap", "integrated-gradients"):
+        raise UsageError("unknown attribution method", got=method, expected="auto, deep-lift-shap, " + _OTHERS)
+    if method != "integrated-gradients":
+        try:
+            found = deep_lift_shap(model, codes, target=target, references=references)
+        except UnsupportedOperationError as error:
+            reason = error.what
+        else:
+            summary = completeness(found)
+            if method == "deep-lift-shap" or summary["median_relative"] <= _ACCEPTED:
+                return found
+            reason = f"median completeness error {summary['median_relative']:.2g} of the change of output"
+        notes["messages"].append(f"integrated gradients in place of DeepLIFT/SHAP: {reason}")
+        notes["fallback"] = {"reason": reason, "n_sequences": len(codes)}
+    return integrated_gradients(model, codes, target=target, references=references, max_steps=64)
+
+
+_OTHERS = "integrated-gradients, ism, saliency, input-x-gradient"
+
+
+def _check(model: SequenceModel, attribution: Attribution, *, target: int, seed: int) -> dict[str, Any]:
+    """Correlation of the attribution with mutagenesis on a few sequences."""
+    count = min(_CHECKED, len(attribution.codes))
+    rows = np.sort(generator(seed, "checked").choice(len(attribution.codes), count, replace=False))
+    edits = in_silico_mutagenesis(model, attribution.codes[rows], target=target)
+    part = replace(attribution, ids=attribution.ids[rows], codes=attribution.codes[rows])
+    part = replace(part, scores=attribution.scores[rows])
+    values = agreement(part, edits)
+    defined = values[np.isfinite(values)]
+    summary = {"n": len(defined), "n_undefined": int(count - len(defined))}
+    if not len(defined):
+        return summary
+    return summary | {"median": float(np.median(defined)), "lowest": float(defined.min())}
