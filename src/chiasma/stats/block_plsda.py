@@ -15,6 +15,9 @@ from chiasma.core.errors import InsufficientDataError
 from chiasma.stats.block_scaling import Scaling, learn_scaling
 from chiasma.stats.sgcca import Block, Component, Mode, Rules, Scheme, deflate, find_component, start
 
+EXHAUSTED = 1e-22
+"""Share of a block's sum of squares below which nothing but rounding error is left."""
+
 
 class TooFewClassesError(InsufficientDataError, ValueError):
     """Fewer than two classes; also a ValueError, as scikit-learn expects of an estimator."""
@@ -156,6 +159,15 @@ def keep_of(prepared: Prepared, rules: PlsdaRules, component: int) -> list[int]:
     return [*kept, prepared.blocks[-1].values.shape[1]]
 
 
+def left_over(prepared: Prepared, residuals: list[Block], component: Component, rules: PlsdaRules) -> list[Block]:
+    """Residuals after a component; a block of which only rounding error is left becomes zero."""
+    left = deflate(residuals, component, rules.mode)
+    for index, (block, whole) in enumerate(zip(left, prepared.blocks)):
+        if (block.values**2).sum() <= EXHAUSTED * (whole.values**2).sum():
+            left[index] = Block(np.zeros_like(block.values), block.observed)
+    return left
+
+
 def assemble(prepared: Prepared, components: list[Component]) -> BlockPlsda:
     """The model that these components make."""
     codes, scaled_y = prepared.codes, prepared.blocks[-1].values
@@ -202,7 +214,7 @@ def fit_block_plsda(
     components: list[Component] = []
     for index in range(rules.n_components):
         if index:
-            residuals = deflate(residuals, components[-1], rules.mode)
+            residuals = left_over(prepared, residuals, components[-1], rules)
         begin = start(residuals, rules.init)
         components.append(find_component(residuals, begin, keep_of(prepared, rules, index), of_component))
     return assemble(prepared, components)

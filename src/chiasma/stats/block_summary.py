@@ -60,7 +60,7 @@ def similarity(model: BlockPlsda, values: Mapping[str, np.ndarray]) -> tuple[lis
     members, rows = [], []
     for name, block in model.blocks.items():
         chosen = np.flatnonzero((block.loadings != 0).any(axis=1))
-        scaled, _ = block.scaling.apply(values[name][:, :])
+        scaled, _ = block.scaling.apply(values[name])
         members += [(name, int(column)) for column in chosen]
         rows.append(correlations(scaled[:, chosen], block.variates))
     profile = np.concatenate(rows)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 import numpy as np
 
-from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, Prepared, assemble, prepare
+from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, Prepared, assemble, left_over, prepare
 from chiasma.stats.folds import balanced_error_rate
 from chiasma.stats.plsda_prediction import Distance, Vote, decide
-from chiasma.stats.sgcca import Block, Component, deflate, find_component, start
+from chiasma.stats.sgcca import Block, Component, find_component, start
 
 Choice = tuple[int, ...]
-MOST_COMBINATIONS = 128
+MOST_COMBINATIONS = 32
 """Up to so many, `auto` tries every combination; beyond, one block at a time."""
 
 
@@ -73,7 +73,7 @@ class _Fold:
 
     def settle(self, choice: Choice) -> None:
         self.components.append(self.component(choice))
-        self.residuals = deflate(self.residuals, self.components[-1], self.rules.mode)
+        self.residuals = left_over(self.prepared, self.residuals, self.components[-1], self.rules)
         self.begin = start(self.residuals, self.rules.init)
 
 
@@ -128,11 +128,6 @@ def tune_keep(
                 fold.settle(best)
     keep = {name: tuple(choice[index] for choice in chosen) for index, name in enumerate(names)}
     return Tuning(keep, tuple(tables), search)
-
-
-def with_keep(rules: PlsdaRules, keep: Mapping[str, tuple[int, ...]]) -> PlsdaRules:
-    """The same rules with another number of kept features."""
-    return replace(rules, keep=keep)
 
 
 def _error(repeat: list[_Fold], choice: Choice, codes: np.ndarray, tuning: TuningRules) -> float:

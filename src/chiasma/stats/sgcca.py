@@ -121,16 +121,14 @@ def find_component(
 ) -> Component:
     """Alternate over the blocks until the loadings stand still, from the given start."""
     current = list(loadings)
-    variates = [variate(block, loading) for block, loading in zip(blocks, current)]
+    variates = np.stack([variate(block, loading) for block, loading in zip(blocks, current)])  # (block, sample)
+    transposed = [block.values.T for block in blocks]
     criterion: list[float] = []
     converged = False
-    iteration = 0
-    transposed = [block.values.T for block in blocks]
-    while not converged and iteration < rules.max_iterations:
-        iteration += 1
+    while not converged and len(criterion) < rules.max_iterations:
         change = 0.0
         for index, block in enumerate(blocks):
-            inner = _inner(variates, index, rules)
+            inner = _ties(variates, index, rules) @ variates
             updated = _unit(keep_largest(transposed[index] @ inner, keep[index]))
             step = updated - current[index]
             change = max(change, float(step @ step))
@@ -138,7 +136,7 @@ def find_component(
             variates[index] = variate(block, updated)
         criterion.append(_criterion(variates, rules))
         converged = change < rules.tolerance
-    return Component(tuple(current), tuple(variates), iteration, converged, tuple(criterion))
+    return Component(tuple(current), tuple(variates), len(criterion), converged, tuple(criterion))
 
 
 def deflate(blocks: Sequence[Block], component: Component, mode: Mode) -> list[Block]:
@@ -163,26 +161,24 @@ def deflate(blocks: Sequence[Block], component: Component, mode: Mode) -> list[B
     return [*residuals, Block(left, response.observed)]
 
 
-def _inner(variates: list[np.ndarray], index: int, rules: Rules) -> np.ndarray:
+def _ties(variates: np.ndarray, index: int, rules: Rules) -> np.ndarray:
+    """How much each variate (block, sample) pulls at one block: the design times the slope of the scheme (block,)."""
     ties = rules.design[index]
-    if rules.scheme != "horst":
-        covariance = np.array([_covariance(score, variates[index]) for score in variates])
-        ties = ties * (covariance if rules.scheme == "factorial" else np.sign(covariance))
-    total = np.zeros_like(variates[index])
-    for tie, score in zip(ties, variates):
-        if tie:
-            total += tie * score
-    return total
+    if rules.scheme == "horst":
+        return ties
+    covariance = _covariance(variates)[index]
+    return ties * (covariance if rules.scheme == "factorial" else np.sign(covariance))
 
 
-def _criterion(variates: list[np.ndarray], rules: Rules) -> float:
-    covariance = np.atleast_2d(np.cov(np.stack(variates)))
+def _criterion(variates: np.ndarray, rules: Rules) -> float:
+    covariance = _covariance(variates)
     transform = {"horst": covariance, "factorial": covariance**2, "centroid": np.abs(covariance)}[rules.scheme]
     return float((rules.design * transform).sum())
 
 
-def _covariance(a: np.ndarray, b: np.ndarray) -> float:
-    return float((a - a.mean()) @ (b - b.mean()) / max(len(a) - 1, 1))
+def _covariance(variates: np.ndarray) -> np.ndarray:
+    centred = variates - variates.mean(axis=1, keepdims=True)
+    return centred @ centred.T / max(variates.shape[1] - 1, 1)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
