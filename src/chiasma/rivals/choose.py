@@ -1,0 +1,64 @@
+"""Which simple rivals suit the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chiasma.core.errors import UsageError, unknown_name
+from chiasma.data.dataset import Dataset
+from chiasma.data.sequences import Sequences
+from chiasma.data.simulated import Simulated
+from chiasma.rivals.base import Rival
+from chiasma.rivals.composition import Composition, Majority
+from chiasma.rivals.gapped_kmer import GappedKmerLinear
+from chiasma.rivals.kmer import KmerLinear
+from chiasma.rivals.matrix import matrix_rivals
+from chiasma.rivals.nearest import NearestNeighbour
+
+OPTIONAL = {"nearest": NearestNeighbour}
+"""Rivals for sequences that join only where a card names them."""
+
+
+def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | None = None) -> list[Rival]:
+    """The simple rivals to fit beside a method, unfitted, the simplest first.
+
+    Args:
+        data: the training examples; their type decides.
+        card_rival: name of the rival on the method's card, which must be among them; it is added if it is optional. For tracks, "-logistic"
+            stands for "-ridge".
+        motifs: a MEME file; brings the best single motif.
+
+    Raises:
+        UsageError: the target is "none", motifs are given for data that are no sequences, or the card's rival does
+            not exist for such data.
+    """
+    if data.target.kind == "none":
+        raise UsageError("without a target there is nothing to rival", expected="labels or tracks")
+    if motifs is not None and not isinstance(data.x, Sequences):
+        raise UsageError("motifs are of use for sequences only", where="--motifs", got=type(data.x).__name__)
+    rivals = [Majority(), *_of_kind(data, motifs)]
+    names = [rival.name for rival in rivals]
+    if card_rival is not None and data.target.kind == "regression":
+        card_rival = card_rival.replace("logistic", "ridge")
+    if card_rival is None or card_rival in names:
+        return rivals
+    if isinstance(data.x, Sequences) and card_rival in OPTIONAL:
+        return [*rivals, OPTIONAL[card_rival]()]
+    raise unknown_name("rival", card_rival, [*names, *(OPTIONAL if isinstance(data.x, Sequences) else ())])
+
+
+def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
+    if isinstance(data.x, Sequences):
+        form = "ridge" if data.target.kind == "regression" else "logistic"
+        words = [KmerLinear(name=f"kmer-{form}"), GappedKmerLinear(name=f"gapped-kmer-{form}")]
+        found: list[Rival] = [Composition(), *words]
+        if motifs is not None:
+            from chiasma.rivals.pwm import BestMotif
+
+            found.append(BestMotif.from_file(motifs))
+        return found
+    if isinstance(data.x, Simulated):
+        from chiasma.rivals.haplotypes import haplotype_rivals
+
+        return list(haplotype_rivals(data))
+    return matrix_rivals(data)
