@@ -34,7 +34,7 @@ def reliability(curve: Sequence[Mapping[str, Any]]) -> Figure:
         )
 
 
-def set_sizes(sizes: Sequence[int], *, n_classes: int) -> Figure:
+def set_sizes(sizes: Sequence[int] | np.ndarray, *, n_classes: int) -> Figure:
     """How many classes the conformal set of each test example holds.
 
     Args:

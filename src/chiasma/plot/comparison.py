@@ -105,9 +105,9 @@ def paired_differences(pairs: Sequence[Mapping[str, Any]], *, metric: str = "") 
         return seal(
             canvas,
             name="paired_differences",
-            title=f"{firsts.pop()} minus each other, paired" if len(firsts) == 1 else "Paired differences",
+            title=f"{firsts.pop()} against each rival, paired" if len(firsts) == 1 else "Paired differences",
             table={key: [pair.get(key) for pair in pairs] for key in columns},
-            caption="On the same test examples, resampled together. Grey intervals contain no difference (the line at 0).",
+            caption="On the same test examples, resampled together. Grey: no difference shown (the line at 0).",
         )
 
 

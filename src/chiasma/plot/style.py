@@ -25,7 +25,7 @@ SMALL, WIDE = 3.95, 8.1
 """Widths of a figure in inches: two small ones stand side by side on a page."""
 
 _FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "axes.facecolor": "none",
@@ -59,6 +59,7 @@ _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "chiasma",
 }

@@ -16,6 +16,7 @@ from chiasma.report.words import (
     difference,
     duration,
     figure,
+    flatten,
     interval,
     is_number,
     metric_name,
@@ -60,14 +61,14 @@ def _data(run: Run) -> dict[str, str]:
 
 
 def _optimization(run: Run) -> dict[str, str]:
-    card, training = run.card, run.config.get("training") or {}
-    parameters = run.model.get("parameters") or (card.get("parameters") or {}).get("default")
+    card, training = run.card, run.settings.get("training") or {}
+    parameters = run.parameters or (card.get("parameters") or {}).get("default")
     sizes = (run.provenance.get("split") or {}).get("sizes") or {}
     ratio = ""
     if is_number(parameters) and is_number(sizes.get("train")):
         ratio = f"{parameters:,} trainable parameters, {sizes['train']:,} training examples"
     regular = {key: training[key] for key in ("weight_decay", "patience", "clip_norm") if key in training}
-    regular |= {key: value for key, value in (run.config.get("model") or {}).items() if "dropout" in key}
+    regular |= {key: value for key, value in flatten(run.settings) if "dropout" in key}
     return {
         "algorithm": f"{run.method}: {card['title']}" if card.get("title") else run.method,
         "meta_predictions": "No: inputs are the data themselves, not outputs of other predictors." if card else "",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import html
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chiasma.core.errors import FormatError
+from chiasma.data.results import Figure
+from chiasma.plot.logo import letter_logo, motif_logo
+from chiasma.report.inline import plate
 from chiasma.report.load import Run
-from chiasma.report.sections import flatten
-from chiasma.report.words import sentence, small
+from chiasma.report.words import flatten, sentence, small
 
 _MOST_MOTIFS = 24
+_SHOWN_BASES = 84
 
 
 def explain_section(run: Run) -> dict[str, Any]:
@@ -25,13 +28,17 @@ def explain_section(run: Run) -> dict[str, Any]:
         "motifs": motifs,
         "searched": "motifs" in run.explain,
         "more": max(0, len(rows) - _MOST_MOTIFS),
-        "notes": flatten(run.notes),
+        "notes": flatten({key: value for key, value in run.notes.items() if key not in ("messages", "words")}),
+        "messages": _messages(run),
         "any": bool(run.explain or run.notes),
     }
 
 
 def _motif(row: dict[str, str], matrices: dict[str, np.ndarray]) -> dict[str, Any]:
     name = row.get("motif", "")
+    matrix = matrices.get(name)
+    usable = matrix is not None and matrix.shape[1] == 4 and bool(np.isfinite(matrix).all())
+    drawn = motif_logo(matrix, name=name, title=f"Logo of {name}") if matrix is not None and usable else None
     return {
         "name": name,
         "n": _count(row.get("n_seqlets", "")),
@@ -39,16 +46,49 @@ def _motif(row: dict[str, str], matrices: dict[str, np.ndarray]) -> dict[str, An
         "match": row.get("match", ""),
         "q": _probability(row.get("q", "")),
         "p": _probability(row.get("p", "")),
-        "logo": _logo(name, matrices.get(name)),
+        "logo": plate(drawn, prefix="motif-") if drawn else None,
         "certain": _below(row.get("q", ""), 0.05),
     }
 
 
-def _logo(name: str, matrix: np.ndarray | None) -> str:
-    """The motif's logo for the page, or nothing where it has no matrix."""
-    if matrix is None or not len(matrix):
-        return ""
-    return logo_svg(matrix, label=f"Logo of {name}")
+def _messages(run: Run) -> list[str]:
+    """What the explanation says of itself, and of the words that were looked for."""
+    words = [item.get("sentence") for item in run.notes.get("words") or [] if isinstance(item, dict)]
+    texts = [*words, *(run.notes.get("messages") or [])]
+    return [str(text)[:1].upper() + str(text)[1:] for text in texts if text]
+
+
+def example_logos(run: Run, *, most: int = 3) -> list[Figure]:
+    """Contribution of each base in the explained sequences of largest output, around where it is greatest.
+
+    Raises:
+        FormatError: explain/attributions.npz cannot be read.
+    """
+    path = run.path / "explain" / "attributions.npz"
+    if not path.exists():
+        return []
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            codes, scores, output, ids = (arrays[key] for key in ("codes", "scores", "output", "ids"))
+    except (OSError, ValueError, KeyError) as error:
+        raise FormatError("not readable attributions", where=path, got=error) from error
+    figures = []
+    for rank, index in enumerate(np.argsort(-output, kind="stable")[:most], start=1):
+        row = np.nan_to_num(scores[index].astype(float))
+        weight = np.convolve(np.abs(row), np.ones(15), mode="same")
+        start = int(np.clip(weight.argmax() - _SHOWN_BASES // 2, 0, max(len(row) - _SHOWN_BASES, 0)))
+        window = slice(start, start + _SHOWN_BASES)
+        heights = (codes[index][window, None] == np.arange(4)) * row[window, None]
+        figures.append(
+            letter_logo(
+                heights,
+                name=f"example_{rank}",
+                title=f"Contributions in {ids[index]}",
+                caption=f"Output {output[index]:.3f}. Letters above the line speak for the class, below it against.",
+                start=start + 1,
+            )
+        )
+    return figures
 
 
 def read_meme(path: Path) -> dict[str, np.ndarray]:
@@ -69,43 +109,6 @@ def read_meme(path: Path) -> dict[str, np.ndarray]:
         if rows:
             found[name] = np.array(rows)
     return found
-
-
-# Outlines of the letters in a unit box, y down; A and G are drawn with the even-odd rule.
-_GLYPHS = {
-    "A": "M0 1L.38 0H.62L1 1H.8L.715 .75H.285L.2 1ZM.34 .59H.66L.5 .13Z",
-    "C": "M1 .66A.5 .5 0 1 1 1 .34L.8 .38A.31 .34 0 1 0 .8 .62Z",
-    "G": "M1 .34L.8 .38A.31 .34 0 1 0 .8 .66V.6H.55V.46H1V1H.85L.83 .9A.5 .5 0 1 1 1 .34Z",
-    "T": "M0 0H1V.16H.6V1H.4V.16H0Z",
-}
-_BASES = "ACGT"
-
-
-def logo_svg(matrix: np.ndarray, *, label: str) -> str:
-    """An information-content logo as inline SVG whose letters take the page's colours.
-
-    Args:
-        matrix: letter probabilities (position, base).
-        label: what it shows, for readers who cannot see it.
-    """
-    p = np.clip(matrix, 1e-9, None)
-    p = p / p.sum(1, keepdims=True)
-    bits = 2 + (p * np.log2(p)).sum(1)
-    width, height = 13.0 * len(p), 44.0
-    parts = []
-    for position in range(len(p)):
-        top = height
-        for base in np.argsort(p[position], kind="stable"):
-            tall = float(p[position, base] * bits[position]) / 2 * height
-            top -= tall
-            if tall >= 0.4:
-                letter = _BASES[base]
-                move = f"translate({13 * position + 0.5:.1f} {top:.2f}) scale(12 {tall:.2f})"
-                outline = f'fill-rule="evenodd" d="{_GLYPHS[letter]}"'
-                parts.append(f'<path class="base-{letter}" {outline} transform="{move}"/>')
-    safe = html.escape(label, quote=True)
-    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    return f'<svg class="logo" role="img" aria-label="{safe}" {size}>{"".join(parts)}</svg>'
 
 
 def _number(text: str) -> float | None:

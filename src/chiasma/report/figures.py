@@ -18,6 +18,7 @@ from chiasma.plot.predicted import confusion, observed_predicted
 from chiasma.plot.style import save_figure
 from chiasma.plot.training import size_curve, training_curves
 from chiasma.report.examples import Answers, answers
+from chiasma.report.explanations import example_logos
 from chiasma.report.load import Run
 from chiasma.report.words import is_number, metric_name
 
@@ -37,7 +38,7 @@ def draw_figures(run: Run) -> dict[str, list[Figure]]:
         "training": [training_curves(run.log)] if len(run.log) > 1 else [],
         "audit": list(_sufficiency(run)),
         "uncertainty": list(_uncertainty(run, found)),
-        "explain": [*_profile(run), *_loadings(run), *_samples(run)],
+        "explain": [*example_logos(run), *_profile(run), *_loadings(run), *_samples(run)],
     }
     return {section: figures for section, figures in drawn.items() if figures}
 
@@ -63,8 +64,10 @@ def _metrics(run: Run) -> Iterator[Figure]:
 
 
 def _pairs(run: Run) -> Iterator[Figure]:
-    pairs = [pair for pair in run.compare.get("pairs") or [] if is_number(pair.get("value"))]
+    pairs = [pair for pair in run.pairs if is_number(pair.get("value"))]
     same = [pair for pair in pairs if pair.get("metric", run.primary) == run.primary]
+    own = [pair for pair in same if pair["a"] == run.method]
+    same = own or same
     if same:
         yield paired_differences(same, metric=metric_name(run.primary))
 
@@ -110,8 +113,19 @@ def _sufficiency(run: Run) -> Iterator[Figure]:
         curve = (finding.get("figures") or {}).get("curve") if finding.get("pitfall") == "sufficiency" else None
         if isinstance(curve, list) and len(curve) > 1 and all(is_number(row.get("n")) for row in curve):
             metric = str((finding["figures"]).get("metric") or run.primary)
-            yield size_curve([row["n"] for row in curve], curve, label=metric_name(metric))
+            yield size_curve([row["n"] for row in curve], [_spread(row) for row in curve], label=metric_name(metric))
             return
+
+
+def _spread(row: dict[str, Any]) -> dict[str, Any]:
+    """A point of the curve with an interval: its own, else 1.96 errors of its repeats, else that of the test part."""
+    if is_number(row.get("low")):
+        return row
+    if is_number(row.get("error")) and row["error"] > 0:
+        half = 1.96 * row["error"]
+        return {"value": row["value"], "low": row["value"] - half, "high": row["value"] + half}
+    within = row.get("test") or row.get("estimate") or {}
+    return {"value": row.get("value", within.get("value")), "low": within.get("low"), "high": within.get("high")}
 
 
 def _uncertainty(run: Run, found: Answers | None) -> Iterator[Figure]:

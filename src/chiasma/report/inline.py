@@ -49,6 +49,8 @@ def inline_svg(svg: str, *, prefix: str, label: str) -> str:
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
     for color, variable in _COLORS.items():
         svg = svg.replace(color, variable)
+    head, rest = svg.split(">", 1)
+    svg = re.sub(r'\s(role|aria-label)="[^"]*"', "", head) + ">" + rest
     return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(label, quote=True)}" ', 1)
 
 

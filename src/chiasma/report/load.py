@@ -60,8 +60,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
-        return self.path.resolve().name
+        """Name of the folder, also while the run is not yet complete."""
+        return self.path.resolve().name.removesuffix(".partial")
 
     @property
     def method(self) -> str:
@@ -77,6 +77,30 @@ class Run:
     def target(self) -> dict[str, Any]:
         """Kind, names and unit of what was predicted."""
         return self.provenance.get("target") or {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The method's own configuration."""
+        return self.config.get("config") or self.config
+
+    @property
+    def seed(self) -> Any:
+        """The seed of the run, or None."""
+        return (self.config.get("options") or {}).get("seed", self.config.get("seed"))
+
+    @property
+    def parameters(self) -> int | None:
+        """Trainable parameters, as counted, or None."""
+        cost = (self.compare.get("cost") or {}).get(self.method) or self.provenance.get("cost") or {}
+        found = self.model.get("parameters", cost.get("parameters"))
+        return found if isinstance(found, int) else None
+
+    @property
+    def pairs(self) -> list[dict[str, Any]]:
+        """Paired differences (a, b, metric, value, low, high, p), those of the method first and from its side."""
+        rows = [row for row in self.compare.get("pairs") or [] if isinstance(row, dict)]
+        turned = [_turn(row) if row.get("b") == self.method else row for row in rows]
+        return sorted(turned, key=lambda row: row.get("a") != self.method)
 
     @property
     def primary(self) -> str:
@@ -100,19 +124,29 @@ def read_run(path: Path | str) -> Run:
         raise InputError("not a run folder", where=path, expected=f"some of {', '.join(FILES)}")
     config_text = _text(path / "config.toml")
     explain = path / "explain"
+    split, made = _parquet(path / "split.parquet")
+    documents = {name: _json(path / f"{name}.json") for name in ("provenance", "audit", "metrics", "compare", "model")}
+    if made and not documents["provenance"].get("split"):
+        documents["provenance"]["split"] = made
     return Run(
         path=path,
         config_text=config_text,
         config=_toml(config_text, path / "config.toml"),
-        **{name: _json(path / f"{name}.json") for name in ("provenance", "audit", "metrics", "compare", "model")},
-        predictions=_parquet(path / "predictions.parquet"),
-        split=_parquet(path / "split.parquet"),
+        **documents,
+        predictions=_parquet(path / "predictions.parquet")[0],
+        split=split,
         log=_lines(path / "log.jsonl"),
         explain={file.stem: read_table(file) for file in sorted(explain.glob("*.tsv"))},
         notes=_json(explain / "notes.json"),
         citations=_text(path / "citations.bib"),
         absent=tuple(name for name in FILES if name not in present),
     )
+
+
+def _turn(pair: dict[str, Any]) -> dict[str, Any]:
+    """The same paired difference seen from the other side."""
+    minus = {key: -pair[key] if isinstance(pair.get(key), (int, float)) else None for key in ("value", "low", "high")}
+    return {**pair, "a": pair["b"], "b": pair["a"], "value": minus["value"], "low": minus["high"], "high": minus["low"]}
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -154,9 +188,10 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [last[epoch] for epoch in sorted(last)]
 
 
-def _parquet(path: Path) -> dict[str, np.ndarray]:
+def _parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Columns of a Parquet file, and what a Split wrote into its metadata."""
     if not path.exists():
-        return {}
+        return {}, {}
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -164,4 +199,5 @@ def _parquet(path: Path) -> dict[str, np.ndarray]:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise FormatError("not a readable Parquet file", where=path, got=error) from error
-    return {name: table[name].to_numpy() for name in table.column_names}
+    meta = (table.schema.metadata or {}).get(b"chiasma.split")
+    return {name: table[name].to_numpy() for name in table.column_names}, json.loads(meta) if meta else {}

@@ -95,10 +95,9 @@ def _split(run: Run) -> Iterator[str]:
 def _model(run: Run) -> Iterator[str]:
     card = run.card
     reference = cited(card.get("paper") or {})
-    parameters = run.model.get("parameters")
-    count = f" with {parameters:,} trainable parameters" if isinstance(parameters, int) else ""
+    count = f" with {run.parameters:,} trainable parameters" if run.parameters else ""
     yield f"The method was {run.method}{f' ({reference})' if reference else ''}{count}."
-    training = run.config.get("training") or {}
+    training = run.settings.get("training") or {}
     if run.log:
         measured = [row for row in run.log if is_number(row.get("valid_loss"))]
         best = min(measured, key=lambda row: row["valid_loss"])["epoch"] if measured else None
@@ -106,9 +105,8 @@ def _model(run: Run) -> Iterator[str]:
         keys = [key for key in ("learning_rate", "batch_size", "weight_decay") if key in training]
         settings = ", ".join(f"{key.replace('_', ' ')} {training[key]}" for key in keys)
         yield f"It was trained for {len(run.log)} epochs{f' ({settings})' if settings else ''}{kept}."
-    seed = run.config.get("seed")
-    if seed is not None:
-        yield f"The random seed was {seed}."
+    if run.seed is not None:
+        yield f"The random seed was {run.seed}."
 
 
 def _evaluation(run: Run) -> Iterator[str]:

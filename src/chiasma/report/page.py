@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chiasma.core.errors import RunError
 from chiasma.core.files import plain, write_json, write_text
@@ -25,10 +24,11 @@ from chiasma.report.sections import (
     provenance_section,
     uncertainty_section,
 )
+from chiasma.report.side import write_side_by_side
+from chiasma.report.templating import embedded_json, template
 from chiasma.report.words import humanise
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+__all__ = ["MOST_BYTES", "render", "write_report", "write_side_by_side"]
 
 MOST_BYTES = 8_000_000
 """A report is no larger than this."""
@@ -75,26 +75,6 @@ def render(run: Run, figures: dict[str, list[Any]]) -> str:
     )
 
 
-def template(name: str) -> Any:
-    """A template of this package, everything in it escaped unless made by this package."""
-    return _environment().get_template(name)
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("chiasma.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["humanise"] = humanise
-    return environment
-
-
 def _context(run: Run, plates: dict[str, list[Plate]], others: list[Plate]) -> dict[str, Any]:
     answers = dome(run)
     bib = bibliography(run)
@@ -122,11 +102,6 @@ def _context(run: Run, plates: dict[str, list[Plate]], others: list[Plate]) -> d
         "others": others,
         "version": str((run.provenance.get("versions") or {}).get("chiasma") or ""),
     }
-
-
-def embedded_json(value: Any) -> str:
-    """JSON that may stand inside a <script type="application/json"> element."""
-    return json.dumps(plain(value), ensure_ascii=False).replace("&", "\\u0026").replace("<", "\\u003c")
 
 
 def _other_drawings(run: Run, figures: dict[str, list[Any]]) -> list[Plate]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chiasma.data.split import PARTS
 from chiasma.report.figures import shown_metrics
 from chiasma.report.load import Run
 from chiasma.report.words import (
+    LOWER_IS_BETTER,
     MEANING,
+    best_of,
     best_rival,
     difference,
     duration,
     figure,
+    flatten,
     humanise,
     interval,
     is_number,
@@ -24,7 +28,6 @@ from chiasma.report.words import (
 )
 
 _ORDER = ("critical", "warning", "note", "ok")
-_LOWER_IS_BETTER = ("brier", "ece", "rmse")
 
 
 def hero(run: Run) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def _effect(run: Run) -> dict[str, Any] | None:
     def place(x: float) -> float:
         return round(100 * (x - left) / (right - left), 2)
 
-    better = -1 if run.primary in _LOWER_IS_BETTER else 1
+    better = -1 if run.primary in LOWER_IS_BETTER else 1
     tone = (
         "better"
         if min(better * low, better * high) > 0
@@ -100,9 +103,38 @@ def data_section(run: Run) -> dict[str, Any]:
         "kind": str(split.get("kind") or ""),
         "parameters": flatten(split.get("parameters") or {}),
         "sizes": [(name, f"{count:,}", round(100 * count / total, 2)) for name, count in sizes.items()],
-        "proof": [(name, text) for name, text in flatten(split.get("proof") or {}) if name not in ("kind",)],
+        "proof": proof_section(split.get("proof") or {}),
         "warnings": [str(text) for text in split.get("warnings") or []],
     }
+
+
+def proof_section(proof: Mapping[str, Any]) -> dict[str, Any]:
+    """The proof of a split: facts, and a table of what each pair of parts shares."""
+    inner = {key: value for key, value in proof.items() if key not in ("kind", "parameters", "sizes")}
+    tables = {key: value for key, value in inner.items() if isinstance(value, Mapping) and _by_pair(value)}
+    columns = list(dict.fromkeys(pair for value in tables.values() for pair in value))
+    rows = [(humanise(key), [_shared(value.get(pair)) for pair in columns]) for key, value in tables.items()]
+    rest = {key: value for key, value in inner.items() if key not in tables and value is not None}
+    unasked = [humanise(key) for key, value in inner.items() if value is None]
+    return {
+        "columns": [pair.replace("-", " and ") for pair in columns],
+        "rows": rows,
+        "facts": flatten(rest),
+        "unasked": ", ".join(unasked),
+        "any": bool(inner),
+    }
+
+
+def _by_pair(value: Mapping[str, Any]) -> bool:
+    return bool(value) and all(len(set(key.split("-")) & set(PARTS)) == 2 for key in value)
+
+
+def _shared(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        return {"count": sentence(value), "shown": ""}
+    count = value.get("examples", value.get("pairs"))
+    shown = "; ".join(" and ".join(map(str, pair)) for pair in value.get("shown") or [] if isinstance(pair, list))
+    return {"count": sentence(count), "shown": shown}
 
 
 def audit_section(run: Run) -> dict[str, Any]:
@@ -134,7 +166,7 @@ def performance_section(run: Run) -> dict[str, Any]:
         {
             "name": method,
             "ours": method == run.method,
-            "cells": [_cell(found.get(name), best=method == best[name]) for name in names],
+            "cells": [metric_cell(found.get(name), best=method == best[name]) for name in names],
         }
         for method, found in methods.items()
     ]
@@ -147,7 +179,7 @@ def performance_section(run: Run) -> dict[str, Any]:
         "unit": ", ".join(units),
         "negatives": sentence(run.metrics["negatives"]) if run.metrics.get("negatives") else "",
         "ratio_header": [metric_name(name) for name in measured],
-        "ratios": [(ratio, [_cell(row.get(name)) for name in measured]) for ratio, row in ratios.items()],
+        "ratios": [(ratio, [metric_cell(row.get(name)) for name in measured]) for ratio, row in ratios.items()],
         "slices": _slice_rows(run),
         "slice_metric": metric_name(run.primary),
         "pairs": _pair_rows(run),
@@ -155,17 +187,15 @@ def performance_section(run: Run) -> dict[str, Any]:
     }
 
 
-def _cell(row: Mapping[str, Any] | None, *, best: bool = False) -> dict[str, Any]:
+def metric_cell(row: Mapping[str, Any] | None, *, best: bool = False) -> dict[str, Any]:
+    """One cell of a table of metrics."""
     return {"value": figure((row or {}).get("value")), "interval": interval(row), "best": best}
 
 
 def _best(methods: Mapping[str, Mapping[str, Any]], metric: str) -> str:
     values = {name: (found.get(metric) or {}).get("value") for name, found in methods.items()}
-    known = {name: value for name, value in values.items() if is_number(value)}
-    if not known:
-        return ""
-    choose = min if metric in _LOWER_IS_BETTER else max
-    return choose(known, key=known.__getitem__)
+    known = {name: float(value) for name, value in values.items() if is_number(value)}
+    return best_of(known, metric=metric) or ""
 
 
 def _slice_rows(run: Run) -> list[dict[str, Any]]:
@@ -174,7 +204,7 @@ def _slice_rows(run: Run) -> list[dict[str, Any]]:
             "slice": humanise(row.get("slice") or ""),
             "value": sentence(row.get("value")),
             "n": sentence(row.get("n")),
-            "cell": _cell(row.get(run.primary)),
+            "cell": metric_cell(row.get(run.primary)),
             "note": str(row.get("note") or ""),
         }
         for row in run.metrics.get("slices") or []
@@ -191,7 +221,7 @@ def _pair_rows(run: Run) -> list[dict[str, str]]:
             "interval": interval(pair),
             "p": small(pair.get("p")),
         }
-        for pair in run.compare.get("pairs") or []
+        for pair in run.pairs
     ]
 
 
@@ -252,17 +282,3 @@ def provenance_section(run: Run) -> dict[str, Any]:
         "stages": [(humanise(name), duration(value)) for name, value in (found.get("stages") or {}).items()],
         "absent": list(run.absent),
     }
-
-
-def flatten(values: Mapping[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mappings as rows of a name and a short text."""
-    rows: list[tuple[str, str]] = []
-    for key, value in values.items():
-        name = f"{prefix}{humanise(key)}"
-        if isinstance(value, Mapping) and value:
-            rows += flatten(value, prefix=f"{name}: ")
-        elif isinstance(value, list) and len(value) > 3 and all(isinstance(item, Mapping) for item in value):
-            rows.append((name, f"{len(value)} entries"))
-        else:
-            rows.append((name, sentence(value)))
-    return rows

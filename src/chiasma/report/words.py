@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from chiasma.report.load import Run
 
@@ -36,10 +36,11 @@ MEANING = {
     "loglik": "mean log-probability of the truth; higher is better",
 }
 NOT_RECORDED = "not recorded"
+LOWER_IS_BETTER = ("brier", "ece", "rmse")
 _MINUS = "−"
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -121,11 +122,15 @@ def best_rival(run: Run) -> str | None:
         return str(named)
     baselines = run.metrics.get("baselines") or {}
     scored = {name: (row.get(run.primary) or {}).get("value") for name, row in baselines.items()}
-    known = {name: value for name, value in scored.items() if is_number(value)}
-    if not known:
+    return best_of({name: float(value) for name, value in scored.items() if is_number(value)}, metric=run.primary)
+
+
+def best_of(values: Mapping[str, float], *, metric: str) -> str | None:
+    """The name with the best value of a metric, or None where there is none."""
+    if not values:
         return None
-    lower = run.primary in ("brier", "ece", "rmse")
-    return min(known, key=known.__getitem__) if lower else max(known, key=known.__getitem__)
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    return max(values, key=lambda name: sign * values[name])
 
 
 def verdict(run: Run) -> str:
@@ -157,3 +162,17 @@ def may_not_claim(run: Run) -> list[str]:
     if not run.audit:
         claims.append("That the test part is free of leakage: no audit was recorded.")
     return claims
+
+
+def flatten(values: Mapping[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested mappings as rows of a name and a short text."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{humanise(key)}"
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, prefix=f"{name}: ")
+        elif isinstance(value, list) and len(value) > 3 and all(isinstance(item, Mapping) for item in value):
+            rows.append((name, f"{len(value)} entries"))
+        else:
+            rows.append((name, sentence(value)))
+    return rows

@@ -1,0 +1,121 @@
+"""Several runs side by side on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chiasma.core.errors import UsageError
+from chiasma.core.files import read_json, write_text
+from chiasma.data.results import Figure
+from chiasma.plot.comparison import metric_dots, paired_differences
+from chiasma.report.figures import shown_metrics
+from chiasma.report.inline import plate
+from chiasma.report.load import Run, read_run
+from chiasma.report.sections import hero, metric_cell
+from chiasma.report.templating import template
+from chiasma.report.words import duration, is_number, metric_name, sentence
+
+
+def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
+    """Write one page that sets several runs beside each other.
+
+    Where the comparison of these runs (a compare.json with a table) lies beside `output`, its verdict and its paired
+    differences lead the page; otherwise nothing is said of differences that were not measured.
+
+    Args:
+        runs: run folders.
+        output: the HTML file.
+
+    Raises:
+        UsageError: no runs were given.
+        InputError: one of them is not a run folder.
+    """
+    found = [read_run(run) for run in runs]
+    if not found:
+        raise UsageError("give at least one run folder")
+    output = Path(output)
+    comparison = _comparison(output.parent / "compare.json")
+    names = _names(found)
+    test_hashes = {_test_hash(run) for run in found}
+    same = None if "" in test_hashes else len(test_hashes) == 1
+    text = template("side_by_side.html").render(
+        title=" and ".join(names) if len(names) <= 3 else f"{len(names)} runs",
+        verdict=str(comparison.get("verdict") or ""),
+        primary=metric_name(found[0].primary),
+        same=same,
+        columns=[_column(name, run) for name, run in zip(names, found, strict=True)],
+        plates=[plate(figure) for figure in _figures(names, found, comparison)],
+        table=_table(names, found),
+    )
+    write_text(output, text)
+    return output
+
+
+def _comparison(path: Path) -> dict[str, Any]:
+    found = read_json(path) if path.exists() else {}
+    return found if isinstance(found, dict) and "table" in found else {}
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """A name for each run that no other has: the folder's, else its path."""
+    short = [run.name for run in runs]
+    return [name if short.count(name) == 1 else str(run.path) for name, run in zip(short, runs, strict=True)]
+
+
+def _test_hash(run: Run) -> str:
+    proof = (run.provenance.get("split") or {}).get("proof") or {}
+    return str((proof.get("sha256") or {}).get("test") or "")
+
+
+def _column(name: str, run: Run) -> dict[str, Any]:
+    cost = (run.compare.get("cost") or {}).get(run.method) or {}
+    split = run.provenance.get("split") or {}
+    return {
+        "name": name,
+        "method": run.method,
+        "hero": hero(run),
+        "facts": [
+            ("split", str(split.get("kind") or "–")),
+            ("test examples", sentence((split.get("sizes") or {}).get("test"))),
+            ("audit", str(run.audit.get("worst") or "not recorded")),
+            ("CPU time of the fit", duration(cost.get("cpu_seconds"))),
+            ("parameters", sentence(run.parameters)),
+            ("seed", sentence(run.seed)),
+            ("finished", str(run.provenance.get("finished") or "–")[:10]),
+        ],
+    }
+
+
+def _methods(names: Sequence[str], runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Metrics of every run, then of each rival once: rivals of equal name and numbers are the same."""
+    methods = {name: run.metrics.get("test") or {} for name, run in zip(names, runs, strict=True)}
+    for name, run in zip(names, runs, strict=True):
+        for rival, row in (run.metrics.get("baselines") or {}).items():
+            if rival not in methods:
+                methods[rival] = row
+            elif methods[rival] != row:
+                methods[f"{rival} ({name})"] = row
+    return methods
+
+
+def _figures(names: Sequence[str], runs: Sequence[Run], comparison: dict[str, Any]) -> list[Figure]:
+    figures = []
+    metrics = shown_metrics(runs[0])
+    if metrics:
+        figures.append(metric_dots(_methods(names, runs), metrics=metrics, ours=names))
+    pairs = [pair for pair in comparison.get("pairs") or [] if is_number(pair.get("value"))]
+    if pairs:
+        figures.append(paired_differences(pairs[:24], metric=metric_name(runs[0].primary)))
+    return figures
+
+
+def _table(names: Sequence[str], runs: Sequence[Run]) -> dict[str, Any]:
+    methods = _methods(names, runs)
+    metrics = list(dict.fromkeys(metric for run in runs for metric in shown_metrics(run, most=8)))
+    rows = [
+        {"name": name, "ours": name in names, "cells": [metric_cell(found.get(metric)) for metric in metrics]}
+        for name, found in methods.items()
+    ]
+    return {"header": [metric_name(metric) for metric in metrics], "rows": rows}
