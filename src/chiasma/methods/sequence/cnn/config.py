@@ -22,14 +22,14 @@ class Config(_Config):
     dilation_growth: int = Field(default=2, ge=1, description="factor by which dilation grows from layer to layer")
     bins: int = Field(default=8, ge=1, description="stretches into which the head divides a sequence")
     hidden: int = Field(default=64, ge=1, description="units of the hidden dense layer")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="share of units left out in training")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="share of units left out in training")
     length: int | None = Field(default=None, ge=1, description="bases read; by default the longest, up to 4096")
     reverse_complement: bool = Field(
         default=True, description="train on both strands at random, predict the mean over both"
     )
     max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(
-        epochs=6, min_steps=1500, batch_size=128, learning_rate=2e-3, schedule="one-cycle"
+        epochs=6, min_steps=800, patience=8, batch_size=128, learning_rate=2e-3, schedule="one-cycle"
     )
 
     @field_validator("width", "layer_width")

@@ -25,7 +25,7 @@ class Config(_Config):
     )
     max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(
-        epochs=5, min_steps=1500, batch_size=128, learning_rate=3e-3, schedule="one-cycle"
+        epochs=5, min_steps=800, patience=8, batch_size=128, learning_rate=3e-3, schedule="one-cycle"
     )
 
     @field_validator("width")

@@ -30,7 +30,7 @@ class Config(_Config):
     )
     max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(
-        epochs=4, min_steps=1500, batch_size=128, learning_rate=2e-3, schedule="one-cycle"
+        epochs=4, min_steps=800, patience=8, batch_size=128, learning_rate=2e-3, schedule="one-cycle"
     )
 
     @model_validator(mode="after")
