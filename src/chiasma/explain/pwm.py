@@ -53,12 +53,12 @@ class DiscoveredMotif:
 
 
 def consensus(probabilities: np.ndarray) -> str:
-    """IUPAC consensus: the fewest bases that hold 0.7 of each position; N where that takes all four."""
+    """IUPAC consensus: the fewest bases that hold 0.6 of each position; N below 0.15 bits."""
     letters = []
-    for row in probabilities:
+    for row, bits in zip(probabilities, information(probabilities)):
         order = np.argsort(-row, kind="stable")
-        count = int(np.searchsorted(np.cumsum(row[order]), 0.7 * row.sum() - 1e-12)) + 1
-        letters.append(_IUPAC[frozenset("ACGT"[base] for base in order[: min(count, 4)])])
+        count = int(np.searchsorted(np.cumsum(row[order]), 0.6 * row.sum() - 1e-12)) + 1
+        letters.append("N" if bits < 0.15 else _IUPAC[frozenset("ACGT"[base] for base in order[: min(count, 4)])])
     return "".join(letters)
 
 

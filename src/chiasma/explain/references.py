@@ -14,7 +14,12 @@ def dinucleotide_references(codes: np.ndarray, *, n: int = 10, seed: int = 0) ->
     """
     from chiasma.encode.shuffle import shuffle_codes
 
-    offsets = np.arange(len(codes) + 1, dtype=np.int64) * codes.shape[1]
-    seeds = [derive_seed(seed, "reference", number) for number in range(n)]
-    shuffled = [shuffle_codes(codes.ravel(), offsets, seed=each, k=2).reshape(codes.shape) for each in seeds]
-    return np.stack(shuffled, axis=1)
+    known = codes < 4
+    # Padding stays where it is: only the span from the first to the last known base is shuffled.
+    inside = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+    offsets = np.concatenate([[0], np.cumsum(inside.sum(axis=1))]).astype(np.int64)
+    result = np.repeat(codes[:, None, :], n, axis=1)
+    for number in range(n):
+        shuffled = shuffle_codes(codes[inside], offsets, seed=derive_seed(seed, "reference", number), k=2)
+        result[:, number][inside] = shuffled
+    return result
