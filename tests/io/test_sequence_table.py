@@ -127,7 +127,7 @@ def test_real_tables(data_dir):
     read = read_labelled(folder / "promoters/dnabert_prom_core_1000.tsv.gz")
     target, _ = make_target(read.labels)
     assert target.kind == "binary" and len(read.records.sequences) == 1000
-    assert np.median(read.records.sequences.lengths) == 70
+    assert np.median(read.records.sequences.lengths) == 101
     read = read_labelled(folder / "promoters/ecoli_regulondb/independent.txt")
     target, _ = make_target(read.labels)
     assert target.names == ("24", "28", "32", "38", "70") and len(target.values) == 256

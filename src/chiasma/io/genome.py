@@ -59,7 +59,7 @@ class Genome:
         """Index of each named contig, -1 where there is none (interval,).
 
         Names that differ only in style (chr1, 1, Chr1; chrM, MT, Mito; NC_000913, NC_000913.3) are matched, and
-        the match is written to `notes["contigs"]`.
+        the first such match is counted in `notes["contigs"]`.
 
         Raises:
             MismatchError: no name is known at all.
@@ -87,7 +87,7 @@ class Genome:
         if aliases:
             count = int(np.isin(np.asarray(chrom, dtype=str), list(aliases)).sum())
             shown = list_some([f"{key} is {value}" for key, value in aliases.items()])
-            self.notes["contigs"] = f"{count} intervals matched by another style of contig name ({shown})"
+            self.notes.setdefault("contigs", f"{count} intervals matched by another style of contig name ({shown})")
         return indices
 
     def inside(self, intervals: Intervals) -> np.ndarray:
@@ -133,7 +133,7 @@ class Genome:
         codes = self.codes
         for row, begin in enumerate(low):
             out[row] = codes[begin : begin + length] if not edge[row] else UNKNOWN
-        for row in np.flatnonzero(edge):
+        for row in np.flatnonzero(edge).tolist():
             first = max(low[row], int(self.offsets[contig[row]]))
             last = min(low[row] + length, int(self.offsets[contig[row] + 1]))
             if last > first:

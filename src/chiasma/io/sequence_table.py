@@ -13,7 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from chiasma.core.checks import require_unique
-from chiasma.core.errors import FormatError, InputError, MismatchError, UsageError, list_some, unknown_name
+from chiasma.core.errors import (
+    FormatError,
+    InputError,
+    InsufficientDataError,
+    MismatchError,
+    UsageError,
+    list_some,
+    unknown_name,
+)
 from chiasma.data.dataset import Skip, Target, TargetKind
 from chiasma.io.fasta import FastaRecords, make_records, read_fasta_records
 from chiasma.io.textfile import open_bytes, read_lines
@@ -85,6 +93,7 @@ def make_target(
 
     Raises:
         InputError: the labels cannot be of that kind.
+        InsufficientDataError: only one class is present.
     """
     names = list(labels)
     table = np.array([[str(value).strip() for value in labels[name]] for name in names], dtype=object).T
@@ -262,7 +271,7 @@ def _join_kmers(cell: str, path: Path | str, number: int) -> bytes:
 
 def _is_number(text: str) -> bool:
     try:
-        return np.isfinite(float(text))
+        return bool(np.isfinite(float(text)))
     except ValueError:
         return False
 
@@ -286,6 +295,10 @@ def _classes(values: np.ndarray, kind: TargetKind, where: object) -> Target:
     counts = Counter(str(value) for value in values)
     numeric = all(_is_number(value) for value in counts)
     names = sorted(counts, key=lambda value: (value.lower() not in _FALSE, float(value) if numeric else 0.0, value))
+    if len(names) < 2:
+        raise InsufficientDataError(
+            "only one class is present", where=where, got=names[0], expected="two classes or more"
+        )
     if kind == "binary" and len(names) != 2:
         raise InputError(
             f"{len(names)} classes where two are needed", where=where, got=list_some(names), expected="two labels"
