@@ -74,7 +74,7 @@ def _near_copies(largest: dict[str, Any], n_test: int) -> Finding:
     severity = graded(near / max(n_test, 1), note=1e-9, warning=0.01, critical=0.1)
     nearest = f"; the nearest pair, {largest['test']} and {largest['train']}, shares {largest['share']:.0%}"
     message = (
-        f"{some(near, n_test, 'test sequences')} have half of their {largest['k']}-mers or more in one training sequence"
+        f"{some(near, n_test, 'test sequences')} have half or more of their {largest['k']}-mers in one training one"
         f"{nearest if largest['train'] else ''}."
     )
     return Finding(PITFALL, "near-duplicates", severity, message, dict(largest))

@@ -24,8 +24,8 @@ def check_imbalance(context: Context) -> list[Finding]:
         share = np.nanmean(context.y, axis=0)
         rare = [name for name, value in zip(target.names, share) if min(value, 1 - value) < 0.02]
         message = f"{len(rare)} of {len(target.names)} labels are nearly constant (rarer than 2 %)."
-        figures = {"share": dict(zip(target.names, share.tolist()))}
-        return [Finding(PITFALL, "rare-labels", "warning" if rare else "ok", message, figures)]
+        shares = {"share": dict(zip(target.names, share.tolist()))}
+        return [Finding(PITFALL, "rare-labels", "warning" if rare else "ok", message, shares)]
     counts = np.bincount(np.asarray(target.values, int), minlength=len(target.names))
     share = counts / max(n, 1)
     majority = int(np.argmax(counts))
