@@ -285,6 +285,15 @@ def measure_feature_order(card: Card) -> None:
     np.testing.assert_allclose(second.predict_proba(turned), estimator(card.name).predict_proba(x), atol=1e-6)
 
 
+def measure_sample_order(card: Card) -> None:
+    """A matrix method fitted to permuted rows gives every sample the same probabilities."""
+    data, config = example(card.name), module(card.name, "config").tiny()
+    x, order = as_input(data.x), np.random.default_rng(1).permutation(len(data))
+    turned = {key: frame.iloc[order] for key, frame in x.items()} if isinstance(x, dict) else x.iloc[order]
+    second = module(card.name, "model").build(config).fit(turned, labels(data)[order])
+    np.testing.assert_allclose(second.predict_proba(x), estimator(card.name).predict_proba(x), atol=1e-6)
+
+
 def measure_haplotype_permutation(card: Card) -> None:
     """A network's answers do not change when haplotypes (axis 1 of its encoding) are put in another order."""
     import torch
@@ -303,6 +312,7 @@ def measure_haplotype_permutation(card: Card) -> None:
 MEASURES = {
     "reverse-complement": measure_reverse_complement,
     "feature-order": measure_feature_order,
+    "sample-order": measure_sample_order,
     "haplotype-permutation": measure_haplotype_permutation,
 }
 

@@ -40,6 +40,7 @@ class Transformer(nn.Module):
         tokens, mask = self._tokens(x)
         maps = []
         for block in self.blocks:
+            assert isinstance(block, AttentionBlock)
             maps.append(block.attention.weights(block.before_attention(tokens), mask))
             tokens = block(tokens, mask)
         return torch.stack(maps)
