@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from explain.models import Functional, Gated, Linear, Recurrent, Scanner, Transformer, cnn, random_codes
+from torch import nn
 
 from chiasma.core.errors import MismatchError, UsageError
 from chiasma.data.sequences import encode
@@ -15,6 +15,7 @@ from chiasma.explain.gradients import input_x_gradient, integrated_gradients, sa
 from chiasma.explain.mutagenesis import in_silico_mutagenesis
 from chiasma.explain.onehot import one_hot
 from chiasma.explain.references import dinucleotide_references
+from explain.models import Functional, Gated, Linear, Recurrent, Scanner, Transformer, cnn, random_codes
 
 NETWORKS = [cnn, Functional, Recurrent, Transformer, Scanner]
 
@@ -171,7 +172,7 @@ def test_attention_maps_and_rollout():
 
 
 @pytest.mark.oracle
-def test_deeplift_equals_captum_and_tangermeme():
+def test_deeplift_equals_tangermeme():
     captum = pytest.importorskip("captum.attr")
     tangermeme = pytest.importorskip("tangermeme.deep_lift_shap")
     codes = random_codes(3, 48)
@@ -185,12 +186,23 @@ def test_deeplift_equals_captum_and_tangermeme():
     theirs = tangermeme.deep_lift_shap(model, x, references=r, target=1, hypothetical=True, device="cpu")
     theirs = theirs.attributions if hasattr(theirs, "attributions") else theirs
     np.testing.assert_allclose(ours.hypothetical, theirs.numpy().transpose(0, 2, 1), atol=1e-5)
-    with pytest.warns(UserWarning):
-        means = [
-            captum.DeepLift(model).attribute(x[i : i + 1].repeat(4, 1, 1), r[i], target=1).mean(0) for i in range(3)
-        ]
-    expected = torch.stack(means).sum(1).detach().numpy()
-    np.testing.assert_allclose(ours.scores, expected, atol=1e-5)
     gradients = captum.IntegratedGradients(model).attribute(x, n_steps=256, target=1).sum(1).detach().numpy()
     ours = integrated_gradients(model, codes, target=1, tolerance=1e-4, max_steps=512)
     np.testing.assert_allclose(ours.scores, gradients, atol=2e-3)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("layer", [nn.ReLU(), nn.ELU(), nn.Tanh(), nn.Sigmoid(), nn.MaxPool1d(4), nn.AvgPool1d(3)])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_deeplift_equals_captum(layer):
+    """One layer at a time: on the network of `cnn` captum reports a convergence delta of 0.02 itself."""
+    captum = pytest.importorskip("captum.attr")
+    codes = random_codes(2, 48)
+    references = dinucleotide_references(codes, n=3, seed=0)
+    torch.manual_seed(0)
+    model = built(lambda: nn.Sequential(nn.Conv1d(4, 8, 7), layer, nn.Flatten(), nn.LazyLinear(2)))
+    ours = deep_lift_shap(model, codes, references=references, target=1)
+    x = one_hot(codes).repeat_interleave(3, 0)
+    r = one_hot(references.reshape(-1, 48))
+    theirs = captum.DeepLift(model).attribute(x, r, target=1).detach().sum(1).reshape(2, 3, 48).mean(1)
+    np.testing.assert_allclose(ours.scores, theirs.numpy(), atol=1e-6)

@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from explain.models import Gated, Linear, Scanner, cnn, random_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from chiasma.explain.scan import scan, score_tail
 from chiasma.explain.seqlets import recursive_seqlets, threshold_seqlets, window_sums
 from chiasma.explain.sequence_report import explain_sequences
 from chiasma.explain.write import write_explanation
+from explain.models import Gated, Linear, Scanner, cnn, random_codes
 
 
 def word_motif(word, name="", strength=0.91):
@@ -45,7 +45,7 @@ def planted(n=300, length=60, word="TGACTCA", seed=0):
 
 
 def test_seqlets_are_the_planted_spans():
-    codes, scores, _ = planted()
+    _, scores, _ = planted()
     for found in (recursive_seqlets(scores), threshold_seqlets(scores, width=7, quantile=0.9)):
         top = found[:300]
         assert len({seqlet.row for seqlet in top}) == 300
