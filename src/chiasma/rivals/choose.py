@@ -24,8 +24,8 @@ def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | N
 
     Args:
         data: the training examples; their type decides.
-        card_rival: name of the rival on the method's card, which must be among them; it is added if it is optional. For tracks, "-logistic"
-            stands for "-ridge".
+        card_rival: name of the rival on the method's card, which must be among them; it is added if it is optional.
+            For tracks "-logistic" stands for "-linear".
         motifs: a MEME file; brings the best single motif.
 
     Raises:
@@ -39,7 +39,7 @@ def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | N
     rivals = [Majority(), *_of_kind(data, motifs)]
     names = [rival.name for rival in rivals]
     if card_rival is not None and data.target.kind == "regression":
-        card_rival = card_rival.replace("logistic", "ridge")
+        card_rival = card_rival.replace("logistic", "linear")
     if card_rival is None or card_rival in names:
         return rivals
     if isinstance(data.x, Sequences) and card_rival in OPTIONAL:
@@ -49,7 +49,7 @@ def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | N
 
 def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
     if isinstance(data.x, Sequences):
-        form = "ridge" if data.target.kind == "regression" else "logistic"
+        form = "linear" if data.target.kind == "regression" else "logistic"
         words = [KmerLinear(name=f"kmer-{form}"), GappedKmerLinear(name=f"gapped-kmer-{form}")]
         found: list[Rival] = [Composition(), *words]
         if motifs is not None:

@@ -1,8 +1,8 @@
 """Penalised linear models for all targets, on anything that can be multiplied: the engine of most rivals.
 
 Ridge penalties are minimised by L-BFGS on the exact objective, LASSO by accelerated proximal steps (Beck & Teboulle
-2009); both are deterministic. The objective is mean loss + strength * penalty, the intercept free; the loss is logistic,
-softmax, logistic per label, or squared error on standardised tracks.
+2009); both are deterministic. The objective is mean loss + strength * penalty, the intercept free; the loss is
+logistic, softmax, logistic per label, or squared error on standardised tracks.
 """
 
 from __future__ import annotations

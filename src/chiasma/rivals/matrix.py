@@ -22,11 +22,8 @@ FOLDS = 5
 class MatrixLinear(Rival):
     """Logistic (or linear) regression on standardised features; a missing value is the training mean."""
 
-    def __init__(self, *, views: tuple[str, ...] | None = None, lasso: bool = False, label: str = "") -> None:
-        """Take the named views, or all; `label` names what is read."""
-        self.views, self.lasso = views, lasso
-        base = "lasso" if lasso else "ridge"
-        self.name = f"{base}-{label}" if label else base
+    def __init__(self, *, name: str, views: tuple[str, ...] | None = None, lasso: bool = False) -> None:
+        self.name, self.views, self.lasso = name, views, lasso
         what = f"the view {views[0]} alone" if views and len(views) == 1 else "all features side by side"
         self.describes = f"{what}, {'LASSO' if lasso else 'ridge'} penalty chosen by cross-validation"
 
@@ -87,8 +84,9 @@ def features_of(data: Dataset, views: tuple[str, ...] | None, *, name: str) -> d
 
 
 def matrix_rivals(data: Dataset) -> list[Rival]:
-    """Ridge on each view, ridge and LASSO on all features."""
+    """Ridge on each view where there are several, ridge and LASSO on all features side by side."""
+    form = "linear" if data.target.kind == "regression" else "logistic"
     rivals: list[Rival] = []
     if isinstance(data.x, Views) and len(data.x.blocks) > 1:
-        rivals += [MatrixLinear(views=(view,), label=view) for view in data.x.blocks]
-    return [*rivals, MatrixLinear(), MatrixLinear(lasso=True)]
+        rivals += [MatrixLinear(name=f"{view}-{form}", views=(view,)) for view in data.x.blocks]
+    return [*rivals, MatrixLinear(name=f"concatenated-{form}"), MatrixLinear(name=f"lasso-{form}", lasso=True)]
