@@ -7,7 +7,7 @@ import pytest
 
 from chiasma.core.errors import InsufficientDataError, MismatchError
 from chiasma.data.intervals import make_intervals
-from chiasma.encode.windows import extract, fixed_windows
+from chiasma.encode.windows import check_reference, extract, fixed_windows
 from chiasma.io.genome import open_genome
 
 
@@ -60,3 +60,14 @@ def test_wrong_reference_is_refused(genome):
     assert "same species and build" in str(error.value)
     with pytest.raises(InsufficientDataError):
         extract(genome, places.take(np.zeros(0, int)))
+
+
+def test_sequences_are_compared_with_the_genome(genome):
+    places = make_intervals(["1", "1"], [0, 3], [8, 10], strand=[1, -1])
+    sequences, _ = extract(genome, places)
+    check_reference(genome, sequences)
+    check_reference(genome, sequences.reverse_complemented())
+    other = make_intervals(["1", "1"], [2, 2], [10, 9], strand=[1, -1])
+    wrong = type(sequences)(sequences.ids, sequences.codes, sequences.offsets, other)
+    with pytest.raises(MismatchError, match="2 of 2 differ"):
+        check_reference(genome, wrong)

@@ -118,6 +118,12 @@ def test_unlabelled_keeps_the_target_of_the_model(tmp_path, genome):
         load_unlabelled(bed)
 
 
+def test_a_reference_of_another_build_is_refused(tmp_path, genome):
+    wrong = _fasta(tmp_path / "wrong.fa", 20, length=60, seed=9, name="chr1:{0}100-{0}160")
+    with pytest.raises(MismatchError, match="not those of the genome"):
+        load_sequences({"positives": wrong, "negatives": "genome", "fasta": genome}, seed=0)
+
+
 def _inputs(tmp_path, genome, case):
     bed = tmp_path / "x.bed"
     fasta = _fasta(tmp_path / "ok.fa", 5)

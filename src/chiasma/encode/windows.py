@@ -9,8 +9,13 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError, MismatchError, list_some
 from chiasma.data.dataset import Skip
 from chiasma.data.intervals import Intervals
-from chiasma.data.sequences import Sequences, reverse_complement
+from chiasma.data.sequences import UNKNOWN, Sequences, reverse_complement
 from chiasma.io.genome import Genome
+
+_SAMPLE = 200
+"""Sequences compared with the genome to tell a wrong build."""
+_SAME = 0.9
+"""Share of bases that must agree; variants change fewer, another place leaves about a quarter."""
 
 Outside = Literal["skip", "pad", "error"]
 MOST_OUTSIDE = 0.5
@@ -57,6 +62,37 @@ def extract(genome: Genome, intervals: Intervals, *, outside: Outside = "skip") 
     keep = np.flatnonzero(known & ~drop_beyond)
     places = intervals.take(keep)
     return _read(genome, contig[keep], places), skips
+
+
+def check_reference(genome: Genome, sequences: Sequences, *, where: object = None) -> None:
+    """Compare sequences that carry coordinates with the genome at their places, in a sample of them.
+
+    Raises:
+        MismatchError: of those on the genome most differ from it, on either strand: another build or species.
+    """
+    places = sequences.intervals
+    if places is None or not len(places):
+        return
+    inside = np.flatnonzero(genome.inside(places))
+    sample = inside[:: max(1, len(inside) // _SAMPLE)]
+    if not len(sample):
+        return
+    here = _read(genome, genome.contig_indices(places.chrom[sample]), places.take(sample))
+    other = here.reverse_complemented()
+    shares = []
+    for row, index in enumerate(sample):
+        given = sequences[int(index)]
+        known = given < UNKNOWN
+        shares.append(max((one[row][known] == given[known]).mean() if known.any() else 1.0 for one in (here, other)))
+    wrong = np.array(shares) < _SAME
+    if wrong.mean() > MOST_OUTSIDE:
+        raise MismatchError(
+            f"the sequences are not those of the genome at their coordinates: {wrong.sum()} of {len(sample)} differ",
+            where=where,
+            got=list_some(sequences.ids[sample][wrong], most=3),
+            expected=f"the bases of {genome.source}",
+            do="give the FASTA of the build that the coordinates are of",
+        )
 
 
 def _read(genome: Genome, contig: np.ndarray, places: Intervals) -> Sequences:

@@ -74,7 +74,9 @@ def open_bytes(path: Path | str) -> Iterator[IO[bytes]]:
         handle.seek(0)
         for magic, name in _OTHER_CONTAINERS.items():
             if head.startswith(magic):
-                raise FormatError(f"packed as {name}", where=path, expected="plain text, gzip or bgzip", do="unpack it")
+                raise FormatError(
+                    f"the file is {name}", where=path, expected="plain text, gzip or bgzip", do="unpack or convert it"
+                )
         if not head.startswith(_GZIP_MAGIC):
             yield handle
             return

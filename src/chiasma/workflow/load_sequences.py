@@ -15,7 +15,7 @@ from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.intervals import Intervals
 from chiasma.data.sequences import UNKNOWN, Sequences, concatenate
 from chiasma.encode.negatives import Negatives, matched_windows, shuffled_twins
-from chiasma.encode.windows import extract, fixed_windows
+from chiasma.encode.windows import check_reference, extract, fixed_windows
 from chiasma.io.bed import read_bed
 from chiasma.io.fasta import FastaRecords, read_fasta_records
 from chiasma.io.genome import Genome, open_genome
@@ -125,7 +125,9 @@ def _binary(given: Mapping[str, Any], genome: Genome | None, *, seed: int, lengt
         if wanted == "shuffled":
             made = shuffled_twins(positives.sequences, seed=seed)
         else:
-            made = matched_windows(positives.sequences, _need(genome, "--negatives genome"), seed=seed)
+            where = _need(genome, "--negatives genome")
+            check_reference(where, positives.sequences, where=source)
+            made = matched_windows(positives.sequences, where, seed=seed)
         positives, negatives = _with_made(positives, made, genome)
         note = made.note
     else:
@@ -156,7 +158,10 @@ def _with_made(positives: _Set, made: Negatives, genome: Genome | None) -> tuple
         lower = positives.lower
         group = positives.group
     else:
-        lower = _repeat_share(_need(genome, "--negatives genome"), sequences)
+        where = _need(genome, "--negatives genome")
+        lower = _repeat_share(where, sequences)
+        # Both classes by the genome's own soft-masking: the letter case of two files would only tell them apart.
+        positives = replace(positives, lower=_repeat_share(where, positives.sequences))
         taken = np.isin(sequences.ids, positives.sequences.ids)
         if taken.any():
             ids = np.array([f"negative:{name}" for name in sequences.ids], dtype=object)
@@ -246,7 +251,9 @@ def _repeat_share(genome: Genome, sequences: Sequences) -> np.ndarray:
     places = sequences.intervals
     if places is None or not len(places):
         return np.zeros(len(sequences))
-    return genome.share_masked(genome.contig_indices(places.chrom), places.start, places.end)
+    contig = genome.contig_indices(places.chrom)
+    share = genome.share_masked(np.maximum(contig, 0), places.start, places.end)
+    return np.where(contig >= 0, share, 0.0)
 
 
 def _clean(loaded: _Set, length: int | None, *, where: object) -> _Set:
