@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from chiasma.core.rng import generator
 from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.block_tuning import TuningRules, tune_keep

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chiasma.core.rng import generator
-from chiasma.stats.folds import balanced_error_rate, stratified_folds
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chiasma.core.rng import generator
+from chiasma.stats.folds import balanced_error_rate, stratified_folds
 
 
 @given(st.lists(st.integers(0, 3), min_size=4, max_size=60), st.integers(2, 5), st.integers(0, 9))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from chiasma.stats.block_plsda import PlsdaRules, TooFewClassesError, fit_block_plsda
 from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
 from chiasma.stats.plsda_prediction import NO_CLASS, decide, give_opinion

@@ -103,7 +103,7 @@ def _one(name: str, block: Any) -> tuple[np.ndarray, Any]:
         features = np.asarray(block.features, dtype=object)
         block = block.values
     try:
-        values = np.asarray(block, dtype=np.float64)
+        values = np.ascontiguousarray(block, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ViewsError("not numbers", where=f"view {name}", got=error) from error
     if values.ndim != 2 or 0 in values.shape:

@@ -85,7 +85,7 @@ class SplsDa(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin,
         """
         config = Config.parse(self.get_params(deep=False), source="SplsDa")
         values, labels = validate_data(
-            self, _plain(X), y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2
+            self, _plain(X), y, dtype=np.float64, order="C", ensure_all_finite="allow-nan", ensure_min_samples=2
         )
         if np.isinf(values).any():
             raise ValueError("Input X contains infinity")
@@ -128,7 +128,7 @@ class SplsDa(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin,
         """Classes with probabilities, dummy response and variates."""
         check_is_fitted(self, "model_")
         config = Config.parse(self.get_params(deep=False), source="SplsDa")
-        values = validate_data(self, _plain(X), dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        values = validate_data(self, _plain(X), dtype=np.float64, order="C", ensure_all_finite="allow-nan", reset=False)
         if np.isinf(values).any():
             raise ValueError("Input X contains infinity")
         return decide(self.model_, {BLOCK: values}, distance=config.distance)
