@@ -64,7 +64,8 @@ def test_ranking_metrics_equal_slow_twins_with_ties_and_counts(drawn):
         assert ece(y, score, weight=weight) == pytest.approx(slow_ece(y[again], score[again]))
 
 
-def test_binary_metrics_equal_scikit_learn(rng=np.random.default_rng(1)):
+def test_binary_metrics_equal_scikit_learn():
+    rng = np.random.default_rng(1)
     from sklearn import metrics as sk
 
     y, p = rng.integers(0, 2, 500), rng.integers(1, 50, 500) / 50
@@ -75,7 +76,8 @@ def test_binary_metrics_equal_scikit_learn(rng=np.random.default_rng(1)):
     assert loglik(y, np.clip(p, 0.01, 0.99)) == pytest.approx(-sk.log_loss(y, np.clip(p, 0.01, 0.99)))
 
 
-def test_class_metrics_equal_scikit_learn(rng=np.random.default_rng(2)):
+def test_class_metrics_equal_scikit_learn():
+    rng = np.random.default_rng(2)
     from sklearn import metrics as sk
 
     y, called = rng.integers(0, 4, 300), rng.integers(0, 4, 300)
@@ -86,7 +88,8 @@ def test_class_metrics_equal_scikit_learn(rng=np.random.default_rng(2)):
     assert brier(y, p) == pytest.approx(((p - np.eye(4)[y]) ** 2).sum(axis=1).mean())
 
 
-def test_ratio_equals_a_set_that_has_it(rng=np.random.default_rng(3)):
+def test_ratio_equals_a_set_that_has_it():
+    rng = np.random.default_rng(3)
     y, p = np.repeat([0, 1], 100), rng.random(200)
     many = np.concatenate([np.flatnonzero(y == 1), np.tile(np.flatnonzero(y == 0), 10)])
     assert auprc(y, p, negatives_per_positive=10) == pytest.approx(auprc(y[many], p[many]))
