@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chiasma.core.errors import FormatError, InputError, MismatchError
+from chiasma.core.errors import FormatError, InputError, MismatchError, RunError
 from chiasma.data.intervals import make_intervals
 from chiasma.data.sequences import decode
 from chiasma.io import genome as module
@@ -106,6 +107,20 @@ def test_cache_is_reused_and_survives_a_read_only_place(tmp_path, monkeypatch):
     monkeypatch.setenv("CHIASMA_CACHE", str(tmp_path / "user"))
     open_genome(path)
     assert list((tmp_path / "user" / "genomes").iterdir())
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "g.fa"
+    path.write_text(TEXT)
+
+    def full(_, folder):
+        (folder / "codes.u8").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "_write_cache", full)
+    with pytest.raises(RunError, match="No space left"):
+        open_genome(path, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chiasma.core.errors import InsufficientDataError
-from chiasma.core.rng import generator
+from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Skip
 from chiasma.data.intervals import make_intervals
 from chiasma.data.sequences import UNKNOWN, Sequences, concatenate
@@ -72,7 +72,7 @@ def shuffled_twins(positives: Sequences, *, seed: int) -> Negatives:
         if not len(index):
             break
         original = positives.take(index)
-        twins = shuffle(original, seed=seed + attempt)
+        twins = shuffle(original, seed=derive_seed(seed, "negatives", "twins", attempt))
         changed = np.add.reduceat((twins.codes != original.codes).astype(np.int64), original.offsets[:-1]) > 0
         kept.append(index[changed])
         parts.append(twins.take(changed))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from chiasma.core.checks import require_unique
-from chiasma.core.errors import FormatError, InputError, MismatchError, list_some
+from chiasma.core.errors import FormatError, InputError, MismatchError, RunError, list_some
 from chiasma.core.files import content_hash, read_json, write_json
 from chiasma.data.intervals import Intervals
 from chiasma.data.sequences import UNKNOWN, encode, reverse_complement
@@ -184,9 +184,7 @@ def open_genome(path: Path | str, cache: Path | str | None = None) -> Genome:
     if folder is not None and not (folder / "genome.json").exists() and not _build(path, folder):
         folder = None
     if folder is None:
-        with tempfile.TemporaryDirectory() as temporary:
-            _write_cache(path, Path(temporary))
-            return _load(Path(temporary), path, in_memory=True)
+        return _open_without_cache(path)
     return _load(folder, path, in_memory=False)
 
 
@@ -229,6 +227,20 @@ def _fixed_starts(intervals: Intervals, length: int | None) -> tuple[np.ndarray,
     return intervals.start, int(sizes[0]) if len(sizes) else 0
 
 
+def _open_without_cache(path: Path | str) -> Genome:
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            _write_cache(path, Path(temporary))
+            return _load(Path(temporary), path, in_memory=True)
+    except OSError as error:
+        raise RunError(
+            f"no place to write the genome's codes: {error.strerror or error}",
+            where=path,
+            expected="room for one byte a base in the cache or the temporary folder",
+            do="free some space, or set CHIASMA_CACHE or TMPDIR to a folder that has it",
+        ) from error
+
+
 def _build(path: Path | str, folder: Path) -> bool:
     """Write the cache folder whole or not at all; False where its place cannot be written."""
     try:
@@ -237,7 +249,10 @@ def _build(path: Path | str, folder: Path) -> bool:
     except OSError:
         return False
     try:
-        _write_cache(path, temporary)
+        try:
+            _write_cache(path, temporary)
+        except OSError:
+            return False
         try:
             os.rename(temporary, folder)
         except OSError:
