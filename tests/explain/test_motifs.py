@@ -16,7 +16,7 @@ from chiasma.explain.loadings import top_features, write_loadings
 from chiasma.explain.marginalise import ablate, insert, marginalise, spacing
 from chiasma.explain.match import match_motifs
 from chiasma.explain.motifs import discover_motifs, modisco_settings, run_modisco
-from chiasma.explain.profile import find_words, position_profile, sentence
+from chiasma.explain.profile import BACTERIAL_PROMOTER, find_words, position_profile, sentence
 from chiasma.explain.pwm import DiscoveredMotif, consensus, informative_span, log_odds
 from chiasma.explain.scan import scan, score_tail
 from chiasma.explain.seqlets import recursive_seqlets, threshold_seqlets, window_sums
@@ -194,7 +194,7 @@ def test_profile_finds_boxes_where_they_are():
         start = 60 - 12 + rng.integers(-1, 2)
         codes[row, start : start + 6] = encode("TATAAT")
         scores[row, start : start + 6] += 0.5
-    boxes = {item.name: item for item in find_words(codes, scores, {"-10": "TATAAT", "-35": "TTGACA"}, origin=60)}
+    boxes = {item.name: item for item in find_words(codes, scores, BACTERIAL_PROMOTER, origin=60)}
     assert boxes["-10"].found
     assert abs(boxes["-10"].position + 12) <= 3
     assert not boxes["-35"].found

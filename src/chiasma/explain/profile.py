@@ -20,7 +20,7 @@ class WordFinding:
         position: where it is most enriched in high attribution: its first base, relative to the origin.
         n: sequences that hold it there, give or take the tolerance.
         attribution: mean attribution of a base inside it there.
-        background: mean attribution of a base in windows of that length everywhere.
+        background: mean attribution of a base in windows at those positions that do not hold the word.
         z: difference in standard errors.
         found: z at least 5 with 20 sequences or more.
     """
@@ -35,8 +35,11 @@ class WordFinding:
     found: bool
 
 
-BACTERIAL_PROMOTER = {"-10": "TATAAT", "-35": "TTGACA"}
-"""Consensus words of sigma-70 promoters (Harley & Reynolds 1987)."""
+Word = str | tuple[str, int, int]
+"""DNA text, and where its first base may lie relative to the origin (first, last); a bare text may lie anywhere."""
+
+BACTERIAL_PROMOTER: dict[str, Word] = {"-10": ("TATAAT", -16, -7), "-35": ("TTGACA", -41, -28)}
+"""Consensus words of sigma-70 promoters, relative to the transcription start (Harley & Reynolds 1987)."""
 
 
 def position_profile(scores: np.ndarray, *, origin: int = 0) -> dict[str, np.ndarray]:
@@ -54,7 +57,7 @@ def position_profile(scores: np.ndarray, *, origin: int = 0) -> dict[str, np.nda
 def find_words(
     codes: np.ndarray,
     scores: np.ndarray,
-    words: Mapping[str, str],
+    words: Mapping[str, Word],
     *,
     origin: int = 0,
     mismatches: int = 1,
@@ -65,39 +68,41 @@ def find_words(
     Args:
         codes: uint8 (sequence, position).
         scores: attribution of the base present (sequence, position).
-        words: DNA text by name.
+        words: by name.
         origin: 0-based position called 0, for instance the transcription start.
         mismatches: bases of a word that may differ.
         tolerance: positions on either side pooled with each place.
     """
     codes = require_codes(codes)
     found = []
-    for name, word in words.items():
+    for name, given in words.items():
+        word, first, last = (given, -origin, codes.shape[1]) if isinstance(given, str) else given
         query = encode(word)
         views = np.lib.stride_tricks.sliding_window_view(codes, len(query), axis=1)
         held = (views != query).sum(axis=-1) <= mismatches
         windows = np.lib.stride_tricks.sliding_window_view(scores.astype(float), len(query), axis=1).mean(axis=-1)
-        found.append(_best_place(name, word, held, windows, origin=origin, tolerance=tolerance))
+        span = range(max(0, first + origin), min(windows.shape[1], last + origin + 1))
+        found.append(_best_place((name, word), held, windows, span=span, origin=origin, tolerance=tolerance))
     return found
 
 
 def _best_place(
-    name: str, word: str, held: np.ndarray, windows: np.ndarray, *, origin: int, tolerance: int
+    named: tuple[str, str], held: np.ndarray, windows: np.ndarray, *, span: range, origin: int, tolerance: int
 ) -> WordFinding:
-    """The place whose holders exceed the windows that do not hold the word, at the same positions, the most."""
-    background, spread = float(windows.mean()), float(windows.std()) or 1e-12
-    best, place, count, level = -np.inf, 0, 0, float("nan")
-    for start in range(windows.shape[1]):
+    """The place whose holders most exceed the windows at the same positions that do not hold the word."""
+    best = WordFinding(*named, 0, 0, float("nan"), float("nan"), 0.0, found=False)
+    for start in span:
         near = slice(max(0, start - tolerance), start + tolerance + 1)
-        here = windows[:, near][held[:, near]]
-        if len(here) < 5:
+        here, others = windows[:, near][held[:, near]], windows[:, near][~held[:, near]]
+        if len(here) < 5 or len(others) < 5:
             continue
-        z = (here.mean() - background) / (spread / np.sqrt(len(here)))
-        if z > best:
-            best, place, count, level = float(z), start, len(here), float(here.mean())
-    if not np.isfinite(best):
-        return WordFinding(name, word, 0, 0, float("nan"), background, 0.0, False)
-    return WordFinding(name, word, place - origin, count, level, background, best, best >= 5 and count >= 20)
+        error = np.sqrt(here.var() / len(here) + others.var() / len(others)) or 1e-12
+        z = float((here.mean() - others.mean()) / error)
+        if z > best.z:
+            found = z >= 5 and len(here) >= 20
+            levels = (float(here.mean()), float(others.mean()))
+            best = WordFinding(*named, start - origin, len(here), *levels, z, found=found)
+    return best
 
 
 def sentence(finding: WordFinding) -> str:

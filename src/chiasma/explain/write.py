@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from chiasma.core.files import atomic_write, write_json, write_text
 from chiasma.explain.match import Match
-from chiasma.explain.profile import find_words, position_profile, sentence
+from chiasma.explain.profile import Word, find_words, position_profile, sentence
 from chiasma.explain.pwm import DiscoveredMotif
 from chiasma.explain.seqlets import recursive_seqlets
 from chiasma.explain.sequence_report import ExplainResult
@@ -20,7 +20,7 @@ _MOTIF_COLUMNS = ("motif", "n_seqlets", "consensus", "source", "match", "q", "p"
 
 
 def write_explanation(
-    folder: Path | str, result: ExplainResult, *, origin: int = 0, words: dict[str, str] | None = None
+    folder: Path | str, result: ExplainResult, *, origin: int = 0, words: Mapping[str, Word] | None = None
 ) -> list[str]:
     """Write attributions.npz, motifs.tsv, motifs.meme, position_profile.tsv, seqlets.tsv and notes.json.
 
