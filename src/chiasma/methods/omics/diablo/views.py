@@ -91,7 +91,7 @@ def align(new: Arrays, features: Mapping[str, np.ndarray], *, named: Mapping[str
                 expected=list_some(absent),
                 do="give every feature; a column of NaN stands for one not measured",
             )
-        aligned[name] = new.values[name][:, [place[feature] for feature in want]]
+        aligned[name] = np.ascontiguousarray(new.values[name][:, [place[feature] for feature in want]])
     return aligned
 
 
