@@ -55,8 +55,10 @@ class Lines:
         """Write the epoch's line."""
         valid = "" if row["valid_loss"] is None else f"  valid {row['valid_loss']:.4f}"
         start = "\r\x1b[K" if self._moving else ""
+        left = (most - row["epoch"] - 1) * row["seconds"]
         self._stream.write(
             f"{start}epoch {row['epoch'] + 1} of at most {most}  train {row['train_loss']:.4f}{valid}"
-            f"  {row['examples_per_second']:,.0f} examples/s  {row['seconds']:.1f} s{'  best' if best else ''}\n"
+            f"  {row['examples_per_second']:,.0f} examples/s  {row['seconds']:.1f} s"
+            f"  at most {left:.0f} s left{'  best' if best else ''}\n"
         )
         self._stream.flush()

@@ -23,6 +23,7 @@ from chiasma.nn.onehot import reverse_complement as other_strand
 LONGEST = 4096
 """Bases read at most where no length is asked for."""
 _PREDICT_BATCH = 512
+_PAD_BLOCK = 4096
 
 
 class SequenceTask:
@@ -72,7 +73,7 @@ class SequenceTask:
                 got=f"{data.target.kind}: {', '.join(data.target.names)}",
                 expected=f"{self.kind}: {', '.join(self.names)}",
             )
-        self._codes = data.x.padded(self.length + 2 * max_shift)  # (example, position), margins for the shift
+        self._codes = _padded(data.x, self.length + 2 * max_shift)  # (example, position), margins for the shift
         self._y = None if data.target.kind == "none" else self._scaled(data.target.values)
         self.skips = _cropped(data.x, self.length)
 
@@ -208,6 +209,15 @@ def _learn(data: Dataset, parts: dict[str, np.ndarray], *, length: int | None, s
         facts["mean"] = values.mean(axis=0).tolist()
         facts["deviation"] = np.where(deviation > 0, deviation, 1.0).tolist()
     return facts
+
+
+def _padded(sequences: Sequences, length: int) -> np.ndarray:
+    """`Sequences.padded`, some at a time: its indices take eight bytes a base where the codes take one."""
+    codes = np.empty((len(sequences), length), np.uint8)
+    for start in range(0, len(sequences), _PAD_BLOCK):
+        block = np.arange(start, min(start + _PAD_BLOCK, len(sequences)))
+        codes[block] = sequences.take(block).padded(length)
+    return codes
 
 
 def _cropped(sequences: Sequences, length: int) -> tuple[Skip, ...]:

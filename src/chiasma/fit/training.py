@@ -139,7 +139,7 @@ class Training:
         self.stepper.step()
         self.stepper.zero_grad()
         self.step += 1
-        return norm.detach().cpu()
+        return norm.detach()
 
     def _set_rate(self) -> float:
         rate = self.config.learning_rate * rate_factor(self.step, total=self.total_steps, config=self.config)
