@@ -343,10 +343,20 @@ def _explain(folder: Path, kind: str, rng: np.random.Generator) -> None:
     (folder / "motifs.tsv").write_text("\n".join(motifs) + "\n")
     blocks = ["MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n"]
     for name, consensus in (("pos_0", "CCACNAGGGGGCGC"), ("pos_1", "TGACTCA"), ("neg_0", "AAAAAAAA")):
-        blocks.append(f"MOTIF {name}\nletter-probability matrix: alength= 4 w= {len(consensus)} nsites= 100")
+        blocks.append(
+            f"MOTIF {name} {consensus}\nletter-probability matrix: alength= 4 w= {len(consensus)} nsites= 100"
+        )
         for base in consensus:
             row = [0.25] * 4 if base == "N" else [0.88 if base == other else 0.04 for other in "ACGT"]
             blocks.append(" ".join(f"{value:.4f}" for value in row))
         blocks.append("")
     (folder / "motifs.meme").write_text("\n".join(blocks))
-    write_json(folder / "notes.json", {"method": "deep-lift-shap", "sequences": 2000, "completeness_error": 0.0031})
+    codes = rng.integers(0, 4, (12, 101)).astype(np.uint8)
+    scores = (rng.normal(0, 0.01, codes.shape) + 0.3 * np.exp(-((positions) ** 2) / 40)).astype(np.float32)
+    ids = np.array([f"peak_{index}" for index in range(12)])
+    np.savez_compressed(folder / "attributions.npz", codes=codes, scores=scores, output=scores.sum(1), ids=ids)
+    messages = ["shorter sequences were centred in 101 positions of N"]
+    write_json(
+        folder / "notes.json",
+        {"messages": messages, "method": "deep-lift-shap", "sequences": 2000, "completeness_error": 0.0031},
+    )
