@@ -7,7 +7,6 @@ for any number of labels or permutations of them.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Target
@@ -102,6 +101,8 @@ def rate(y: np.ndarray, scores: np.ndarray, *, unit: np.ndarray, continuous: boo
 
 def _auroc(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
     """The area and each example's influence on it."""
+    from scipy.stats import rankdata
+
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     influence = np.zeros(len(score))
     if not n_positive or not n_negative:

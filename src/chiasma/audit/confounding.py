@@ -97,7 +97,7 @@ def _judged(context: Context, name: str, x: np.ndarray) -> Finding:
         "warning": "match the classes for it, or show that the model's gain is over and above it.",
         "critical": f"{name} alone nearly gives the label away: no score on these data shows more than that.",
     }[severity]
-    message = f"{name} alone reaches {metric} {shown(figure)}: {comment}"
+    message = f"{name[:1].upper()}{name[1:]} alone: {metric} {shown(figure)}, {comment}"
     slug = name.replace("'", "").replace(" ", "-").lower()
     return Finding(PITFALL, f"predicted-by-{slug}", severity, message, {"metric": metric, **figure.to_dict()})
 

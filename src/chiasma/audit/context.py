@@ -69,8 +69,9 @@ class Context:
 
     @cached_property
     def rows(self) -> np.ndarray | None:
-        """Measurements of a matrix, NaN kept (example, feature); None for other data."""
-        return rows_of(self.data.x) if isinstance(self.data.x, Matrix | Views) else None
+        """Measurements of a matrix, NaN kept (example, feature); None for other data, or without features."""
+        rows = rows_of(self.data.x) if isinstance(self.data.x, Matrix | Views) else None
+        return rows if rows is not None and rows.shape[1] else None
 
     @cached_property
     def features(self) -> np.ndarray | None:

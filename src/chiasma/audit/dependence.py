@@ -101,13 +101,22 @@ def self_overlaps(context: Context) -> list[Finding]:
         return []
     label = context.data.target.values[index] if context.data.target.kind in ("binary", "multiclass") else None
     classes = [] if label is None else [int(value) for value in np.unique(label)]
-    found = [_one_self_overlap(places.take(index), "all intervals")] if len(classes) < 2 else []
+    found = _overlaps_by_part(context, places, index) if len(classes) < 2 else []
     for value in classes if len(classes) > 1 else []:
         name = context.data.target.names[value]
         found.append(_one_self_overlap(places.take(index[label == value]), f"intervals of class {name!r}"))
     if label is not None and len(classes) > 1:
         found.append(_between_classes(places.take(index), np.asarray(label)))
     return found
+
+
+def _overlaps_by_part(context: Context, places: Intervals, index: np.ndarray) -> list[Finding]:
+    """Without classes: each file of a given division, or everything."""
+    if context.split.kind != "given":
+        return [_one_self_overlap(places.take(index), "intervals")]
+    part = context.split.part[index]
+    chosen = {str(name): index[part == name] for name in np.unique(part.astype(str))}
+    return [_one_self_overlap(places.take(own), f"{name} intervals") for name, own in chosen.items()]
 
 
 def _one_per_unit(places: Intervals, unit: np.ndarray) -> np.ndarray:

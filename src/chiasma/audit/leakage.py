@@ -32,7 +32,9 @@ CERTAIN = 3.09
 def check_leakage(context: Context) -> list[Finding]:
     """Scaling over all samples, a feature that is the label, selection before the split."""
     if context.rows is None:
-        message = "Sequences and simulations reach a model as they are: there is no scaling or selection to leak."
+        message = (
+            "Sequences, intervals and simulations reach a model as they are: there is no scaling or selection to leak."
+        )
         return [Finding(PITFALL, "preprocessing", "ok", message)]
     views = {"": context.data.x} if isinstance(context.data.x, Matrix) else dict(_views(context.data.x))
     found = [finding for name, view in views.items() for finding in _one_matrix(context, name, view)]

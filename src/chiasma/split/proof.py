@@ -141,6 +141,8 @@ def rows_of(x: Matrix | Views) -> np.ndarray:
 
 
 def _matrix_content(dataset: Dataset, rows: np.ndarray, inside: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    if not rows.shape[1]:
+        return {}
     key = np.array([row.tobytes() for row in np.nan_to_num(rows, nan=np.inf) + 0.0], dtype=object)
     same = {}
     for one, other in combinations(inside, 2):
