@@ -32,7 +32,9 @@ def load_tree_sequence(path: Path | str) -> Any:
         raise FormatError("not a tree sequence", where=path, got=error, expected="a whole .trees or .tsz") from error
 
 
-def read_trees(path: Path | str, *, region: str | Region | None = None, rules: SiteRules | None = None) -> HaplotypeRead:
+def read_trees(
+    path: Path | str, *, region: str | Region | None = None, rules: SiteRules | None = None
+) -> HaplotypeRead:
     """Read a tree sequence file as haplotypes; the contig's name in `region` is free, coordinates are its own."""
     return from_tree_sequence(load_tree_sequence(path), region=region, rules=rules, where=path)
 

@@ -96,9 +96,7 @@ def _introgression_history(parameters: Parameters, haplotypes: tuple[int, ...]) 
             time=parameters["pulse"], source=source, dest=dest, proportion=parameters["proportion"]
         )
     demography.add_population_split(time=parameters["split"], derived=["one", "two"], ancestral="ancestral")
-    samples = [
-        msprime.SampleSet(count, population=name, ploidy=1) for name, count in zip(("one", "two"), haplotypes)
-    ]
+    samples = [msprime.SampleSet(count, population=name, ploidy=1) for name, count in zip(("one", "two"), haplotypes)]
     return {"samples": samples, "demography": demography, "recombination_rate": _INT_RATE}
 
 

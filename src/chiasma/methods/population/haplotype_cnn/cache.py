@@ -1,0 +1,94 @@
+"""Simulations that were made once: packed in memory, and on disk where a folder is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from chiasma.core.files import atomic_write, text_hash
+from chiasma.data.simulated import Simulated
+from chiasma.run.executor import stream
+
+SHARD = 256
+"""Addresses in one file."""
+
+Example = dict[str, np.ndarray]
+
+
+def content_key(x: Simulated) -> str:
+    """Names what is simulated: simulator, fields of the configuration that shape it, run seed, msprime's version."""
+    from importlib import metadata
+
+    shape = [getattr(x.config, name, None) for name in ("target", "haplotypes")]
+    try:
+        version = metadata.version("msprime")
+    except metadata.PackageNotFoundError:
+        version = "none"
+    return text_hash(x.simulate.__module__, x.simulate.__qualname__, repr(shape), str(x.run_seed), version)[:16]
+
+
+class Store:
+    """Examples of one Simulated, each run at most once."""
+
+    def __init__(self, x: Simulated, folder: Path | None, *, executor: str, workers: int) -> None:
+        self.x, self.executor, self.workers = x, executor, workers
+        self.folder = folder / content_key(x) if folder is not None else None
+        self.held: dict[int, Example] = {}
+
+    def read(self, index: np.ndarray) -> Iterator[Example]:
+        """The examples at rows `index` of the Simulated, in that order; missing ones are run as they are needed."""
+        addresses = [int(self.x.index[i]) for i in index]
+        self._load(addresses)
+        absent = list(dict.fromkeys(a for a in addresses if a not in self.held))
+        simulate = partial(self.x.simulate, self.x.config, self.x.run_seed)
+        made = stream(simulate, absent, executor=self.executor, workers=self.workers)
+        fresh: list[int] = []
+        for address in addresses:
+            if address not in self.held:
+                self.held[address] = _pack(next(made))
+                fresh.append(address)
+            yield _unpack(self.held[address])
+        if fresh and self.folder is not None:
+            self._save(fresh)
+
+    def _path(self, shard: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{shard:06d}.npz"
+
+    def _load(self, addresses: list[int]) -> None:
+        if self.folder is None:
+            return
+        for shard in sorted({a // SHARD for a in addresses if a not in self.held}):
+            if not self._path(shard).exists():
+                continue
+            with np.load(self._path(shard)) as arrays:
+                for key in arrays.files:
+                    address, name = key.split("/")
+                    self.held.setdefault(int(address), {})[name] = arrays[key]
+
+    def _save(self, fresh: list[int]) -> None:
+        for shard in sorted({a // SHARD for a in fresh}):
+            inside = sorted(a for a in self.held if a // SHARD == shard)
+            arrays = {f"{a}/{name}": value for a in inside for name, value in self.held[a].items()}
+            with atomic_write(self._path(shard), "wb") as handle:
+                np.savez(handle, **arrays)
+
+
+def _pack(example: Example) -> Example:
+    """Alleles without missing ones as bits, eight a byte."""
+    alleles = example["alleles"]
+    if alleles.size and alleles.min() < 0:
+        return example
+    packed = {name: value for name, value in example.items() if name != "alleles"}
+    return {**packed, "bits": np.packbits(alleles.astype(np.uint8), axis=1), "shape": np.array(alleles.shape)}
+
+
+def _unpack(packed: Example) -> Example:
+    if "bits" not in packed:
+        return packed
+    rest = {name: value for name, value in packed.items() if name not in ("bits", "shape")}
+    alleles = np.unpackbits(packed["bits"], axis=1, count=int(packed["shape"][1])).astype(np.int8)
+    return {"alleles": alleles, **rest}

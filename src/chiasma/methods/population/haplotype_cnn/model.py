@@ -1,0 +1,120 @@
+"""The exchangeable network, and the published one (Flagel, Brandvain & Schrider 2019, recombination, phased)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from chiasma.methods.population.haplotype_cnn.config import Config
+from chiasma.simulate.coalescent import DESIGNS
+
+_GROUPS = 8
+"""Groups of like size into which a batch is cut."""
+
+
+def build(config: Config, outputs: int) -> nn.Module:
+    """The network of a configuration; forward(alleles, positions, n_sites) -> (batch, output)."""
+    sizes = config.haplotypes or DESIGNS[config.target].haplotypes
+    if config.architecture == "published":
+        return Published(sum(sizes), config.encoding.sites, outputs)
+    return Exchangeable(config, sizes, outputs)
+
+
+class Exchangeable(nn.Module):
+    """Filters along each haplotype, moments over haplotypes at each site, then filters along sites.
+
+    The output does not depend on the order of haplotypes within a population nor on padding, and the number of
+    haplotypes and sites is free.
+    """
+
+    def __init__(self, config: Config, sizes: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.sizes, self.width = sizes, config.width
+        rows, channels = config.row_filters, config.filters
+        self.along_row = nn.Linear(config.width, rows, bias=False)
+        # distances are the same in every row: their filters run once, not once a haplotype
+        self.distances = nn.Conv1d(2, rows, config.width, padding=config.width // 2)
+        pooled = (2 * rows + 1) * len(sizes) + 2
+        widths = [pooled, channels, channels, channels]
+        self.along_sites = nn.ModuleList(
+            nn.Conv1d(a, b, 5, padding=2 * d, dilation=d) for a, b, d in zip(widths, widths[1:], (1, 2, 4))
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.dense = nn.Linear(2 * channels + 2, config.hidden)
+        self.out = nn.Linear(config.hidden, outputs)
+
+    def forward(self, alleles: torch.Tensor, positions: torch.Tensor, n_sites: torch.Tensor) -> torch.Tensor:
+        """Alleles -1/0/1 float (batch, haplotype, site), positions (batch, site), n_sites (batch,)."""
+        order = torch.argsort(n_sites, stable=True)
+        outputs = []
+        # regions of like size together: columns that are padding for all of a group need not be computed
+        for group in torch.tensor_split(order, _GROUPS if len(order) > _GROUPS else 1):
+            cut = max(2, min(int(n_sites[group].max()), alleles.shape[2]))
+            outputs.append(self._group(alleles[group, :, :cut], positions[group, :cut], n_sites[group]))
+        return torch.cat(outputs)[torch.argsort(order)]
+
+    def _group(self, alleles: torch.Tensor, positions: torch.Tensor, n_sites: torch.Tensor) -> torch.Tensor:
+        haplotypes, sites = alleles.shape[1:]
+        if len(self.sizes) > 1 and sum(self.sizes) != haplotypes:
+            raise ValueError(f"{haplotypes} haplotypes, expected {self.sizes}: populations cannot be told apart")
+        mask = (torch.arange(sites, device=alleles.device) < n_sites[:, None]).to(alleles.dtype)[:, None]
+        gaps = _gaps(positions, mask)  # (batch, 2, site)
+        shared = self.distances(gaps).transpose(1, 2)[:, None]  # (batch, 1, site, channel)
+        moments = []
+        for block in torch.split(alleles, list(self.sizes) if len(self.sizes) > 1 else haplotypes, dim=1):
+            half = self.width // 2
+            windows = functional.pad(block, (half, half)).unfold(2, self.width, 1)
+            rows = functional.relu(self.along_row(windows) + shared)  # (batch, haplotype, site, channel)
+            frequency = block.mean(dim=1, keepdim=True)  # (batch, 1, site)
+            moments += [rows.mean(dim=1).transpose(1, 2), rows.square().mean(dim=1).transpose(1, 2), frequency]
+        x = torch.cat([*moments, gaps], dim=1) * mask  # (batch, channel, site)
+        for number, layer in enumerate(self.along_sites):
+            new = functional.relu(layer(x)) * mask
+            x = new if number == 0 else x + new
+        count = n_sites.to(x.dtype).clamp(min=1)[:, None]
+        mean = x.sum(dim=2) / count
+        size = torch.log1p(n_sites.to(x.dtype))[:, None] / 4
+        features = torch.cat([mean, x.amax(dim=2), size, 1 / count], dim=1)
+        return self.out(functional.relu(self.dense(self.dropout(features))))
+
+
+def _gaps(positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Log distance to the site before and the one after, as a fraction of the region (batch, 2, site)."""
+    distance = (positions[:, 1:] - positions[:, :-1]).clamp(min=0)
+    scaled = torch.log10(distance + 1e-5) / 2 + 1.5
+    before, after = functional.pad(scaled, (1, 0)), functional.pad(scaled, (0, 1))
+    inner = functional.pad(mask[:, 0, 1:], (0, 1))
+    return torch.stack([before * mask[:, 0], after * inner], dim=1)
+
+
+class Published(nn.Module):
+    """Two branches, haplotypes as channels and positions, joined: 2 and 256 wide as published."""
+
+    def __init__(self, haplotypes: int, sites: int, outputs: int) -> None:
+        super().__init__()
+        length = ((sites - 2) // 2 - 1) // 2
+        self.haplotypes = nn.Sequential(
+            nn.Conv1d(haplotypes, 1250, 2),
+            nn.ReLU(),
+            nn.Conv1d(1250, 256, 2),
+            nn.ReLU(),
+            nn.AvgPool1d(2),
+            nn.Dropout(0.25),
+            nn.Conv1d(256, 256, 2),
+            nn.ReLU(),
+            nn.AvgPool1d(2),
+            nn.Dropout(0.25),
+            nn.Flatten(),
+        )
+        self.positions = nn.Sequential(nn.Linear(sites, 64), nn.ReLU(), nn.Dropout(0.1))
+        self.joined = nn.Sequential(nn.Linear(256 * length + 64, 256), nn.ReLU(), nn.Linear(256, outputs))
+
+    def forward(self, alleles: torch.Tensor, positions: torch.Tensor, n_sites: torch.Tensor) -> torch.Tensor:
+        """Alleles float (batch, haplotype, site), positions (batch, site); n_sites is not used."""
+        return self.joined(torch.cat([self.haplotypes(alleles), self.positions(positions)], dim=1))
+
+    def penalty(self) -> torch.Tensor:
+        """The published L2 penalty, 1e-4 times the sum of squared kernel weights of all but the last layer."""
+        layers = [m for m in self.modules() if isinstance(m, (nn.Conv1d, nn.Linear))][:-1]
+        return 1e-4 * torch.stack([layer.weight.square().sum() for layer in layers]).sum()

@@ -1,0 +1,67 @@
+"""From a method's configuration to simulated examples and their split, nothing simulated yet."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.config import Config
+from chiasma.core.files import text_hash
+from chiasma.data.dataset import Dataset, Skip
+from chiasma.data.split import PARTS, Split
+
+
+def load_simulations(config: Config, *, seed: int) -> tuple[Dataset, Split]:
+    """Examples of a simulating method, addresses counted up from 0, and which part each belongs to.
+
+    Training takes the first addresses as they come; the parts behind it take those that the method's examples.py
+    admits for scoring (`held_out`), the others are counted. Parts are independent draws, and the proof says that no
+    address is in two of them.
+
+    Args:
+        config: of a method whose folder has examples.py with `simulated_dataset` and `held_out`; its fields
+            train_examples, valid_examples, calibration_examples and test_examples give the sizes.
+        seed: root of all randomness.
+    """
+    settings: Any = config
+    examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
+    index = list(range(settings.train_examples))
+    part = ["train"] * settings.train_examples
+    address, left_out = settings.train_examples, 0
+    for name in PARTS[1:]:
+        wanted = getattr(settings, f"{name}_examples")
+        while wanted:
+            if examples.held_out(config, seed, address):
+                index.append(address)
+                part.append(name)
+                wanted -= 1
+            else:
+                left_out += 1
+            address += 1
+    data = examples.simulated_dataset(config, seed, np.array(index, np.int64))
+    if left_out:
+        skip = Skip("simulated addresses outside the range that is scored (theta too small)", left_out)
+        data = Dataset(**{**vars(data), "skips": (skip,)})
+    return data, _split(data, np.array(part, object), seed)
+
+
+def _split(data: Dataset, part: np.ndarray, seed: int) -> Split:
+    names = [name for name in PARTS if (part == name).any()]
+    ranges, hashes = {}, {}
+    for name in names:
+        addresses = data.x.index[part == name]  # type: ignore[union-attr]
+        ranges[name] = [int(addresses.min()), int(addresses.max())]
+        hashes[name] = text_hash(*data.ids[part == name].tolist())[:16]
+    addresses = data.x.index  # type: ignore[union-attr]
+    proof = {
+        "kind": "given",
+        "parameters": {"run_seed": seed, "rule": "ranges of addresses; every address has random streams of its own"},
+        "sizes": {name: int((part == name).sum()) for name in names},
+        "addresses": ranges,
+        "hashes": hashes,
+        "shared_ids": int(len(data.ids) - len(set(data.ids.tolist()))),
+        "shared_addresses": int(len(addresses) - len(np.unique(addresses))),
+    }
+    return Split("given", data.ids, part, {"by": "address", "run_seed": seed}, proof)
