@@ -66,6 +66,9 @@ def test_estimators_and_the_stability_of_what_they_select():
         assert all(0 < row["stability"] <= 1 for row in found.stability)
         assert found.stability[0]["stability"] == 1
         np.testing.assert_allclose(found.probabilities.sum(axis=2), 1)
+        tables = found.stability_tables()
+        row = found.stability[-1]
+        assert tables[row["view"]].loc[row["feature"], f"comp{row['component']}"] == row["stability"]
         again = cross_validate(make, data, seed=3, folds=5, repeats=2)
         assert np.array_equal(again.probabilities, found.probabilities)
         record = found.to_dict()

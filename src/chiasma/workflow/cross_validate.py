@@ -41,6 +41,17 @@ class CrossValidation:
     stability: tuple[dict[str, Any], ...]
     cpu_seconds: float
 
+    def stability_tables(self) -> dict[str, Any]:
+        """The stability of each view as a DataFrame, features as rows and comp1, comp2, ... as columns."""
+        import pandas as pd
+
+        rows = pd.DataFrame(list(self.stability), columns=["view", "component", "feature", "stability"])
+        rows["component"] = [f"comp{number}" for number in rows["component"]]
+        return {
+            str(view): part.pivot(index="feature", columns="component", values="stability").fillna(0.0)
+            for view, part in rows.groupby("view")
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: means over repeats, their standard errors, and the repeats themselves."""
         repeats = len(self.ber)
