@@ -75,7 +75,7 @@ def _rate(method: Callable[[], object], bases: int, seconds: float) -> float:
 
 
 def _bare(genome: Genome, contig: np.ndarray, windows: Intervals, length: int) -> np.ndarray:
-    """The least that any Python code must do: one slice copied for each window, no checks, no edges, no strands."""
+    """One slice copied for each window in a Python loop: no checks, no edges, no strands."""
     out = np.empty((len(windows), length), np.uint8)
     codes = genome.codes
     for row, begin in enumerate((genome.offsets[contig] + windows.start).tolist()):

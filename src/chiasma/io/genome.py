@@ -69,8 +69,9 @@ class Genome:
         for index, name in enumerate(self.names):
             styled.setdefault(plain_contig(name), []).append(index)
         lookup, aliases = {}, {}
-        wanted, inverse = np.unique(np.asarray(chrom, dtype=str), return_inverse=True)
-        for name in wanted.tolist():
+        labels = [str(name) for name in np.asarray(chrom).tolist()]
+        wanted = sorted(set(labels))
+        for name in wanted:
             near = styled.get(plain_contig(name), [])
             lookup[name] = table.get(name, near[0] if len(near) == 1 else -1)
             if name not in table and lookup[name] >= 0:
@@ -79,13 +80,13 @@ class Genome:
             raise MismatchError(
                 "no contig of the intervals is in the genome",
                 where=self.source or None,
-                got="intervals on " + list_some(wanted.tolist()),
+                got="intervals on " + list_some(wanted),
                 expected="contigs named like " + list_some(self.names),
                 do="use the FASTA of the same species and build, or rename the contigs",
             )
-        indices = np.array([lookup[name] for name in wanted.tolist()], np.int64)[inverse.reshape(-1)]
+        indices = np.fromiter(map(lookup.__getitem__, labels), np.int64, count=len(labels))
         if aliases:
-            count = int(np.isin(np.asarray(chrom, dtype=str), list(aliases)).sum())
+            count = sum(name in aliases for name in labels)
             shown = list_some([f"{key} is {value}" for key, value in aliases.items()])
             self.notes.setdefault("contigs", f"{count} intervals matched by another style of contig name ({shown})")
         return indices
@@ -127,17 +128,22 @@ class Genome:
 
     def slices(self, contig: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
         """Codes (interval, position) of the plus strand at contig indices and starts; 4 beyond the edges."""
-        out = np.empty((len(start), length), np.uint8)
-        low = (self.offsets[contig] + start).tolist()
+        low = self.offsets[contig] + start
         edge = (start < 0) | (start + length > self.lengths[contig])
-        codes = self.codes
-        for row, begin in enumerate(low):
-            out[row] = codes[begin : begin + length] if not edge[row] else UNKNOWN
+        room = len(self.codes) - length + 1
+        if room > 0 and length > 0:
+            # Every window of the genome as one item of `length` bytes: taking items copies whole windows at once.
+            items = np.ndarray((room,), dtype=f"V{length}", buffer=self.codes, strides=(1,))
+            out = items[np.where(edge, 0, low)].view(np.uint8).reshape(len(low), length)
+        else:
+            out = np.empty((len(low), length), np.uint8)
         for row in np.flatnonzero(edge).tolist():
-            first = max(low[row], int(self.offsets[contig[row]]))
-            last = min(low[row] + length, int(self.offsets[contig[row] + 1]))
+            begin = int(low[row])
+            first = max(begin, int(self.offsets[contig[row]]))
+            last = min(begin + length, int(self.offsets[contig[row] + 1]))
+            out[row] = UNKNOWN
             if last > first:
-                out[row, first - low[row] : last - low[row]] = codes[first:last]
+                out[row, first - begin : last - begin] = self.codes[first:last]
         return out
 
     def share_masked(self, contig: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
