@@ -89,18 +89,21 @@ def _effect(run: Run) -> dict[str, Any] | None:
 def data_section(run: Run) -> dict[str, Any]:
     """The data, what was left out, the split and its proof."""
     dataset, split = run.provenance.get("dataset") or {}, run.provenance.get("split") or {}
+    kind = str(split.get("kind") or "")
     facts = [("examples", sentence(dataset.get("n"))), ("one unit is", sentence(dataset.get("unit_name")))]
     facts += [("target", sentence(run.target.get("kind"))), ("names", sentence(run.target.get("names")))]
     facts += [("unit of the target", str(run.target.get("unit") or ""))]
     facts += [(humanise(key), sentence(value)) for key, value in (dataset.get("notes") or {}).items()]
     if run.metrics.get("negatives") and "negatives" not in (dataset.get("notes") or {}):
         facts.append(("negatives", sentence(run.metrics["negatives"])))
-    sizes = {name: int(count) for name, count in (split.get("sizes") or {}).items()}
+    recorded = split.get("sizes") or {}
+    ordered = [*[name for name in PARTS if name in recorded], *[name for name in recorded if name not in PARTS]]
+    sizes = {name: int(recorded[name]) for name in ordered}
     total = sum(sizes.values()) or 1
     return {
         "facts": [(name, text) for name, text in facts if text not in ("", "–")],
         "skips": dataset.get("skips") or [],
-        "kind": str(split.get("kind") or ""),
+        "kind": {"given": "as given", "random": "at random", "": ""}.get(kind, f"by {kind}"),
         "parameters": flatten(split.get("parameters") or {}),
         "sizes": [(name, f"{count:,}", round(100 * count / total, 2)) for name, count in sizes.items()],
         "proof": proof_section(split.get("proof") or {}),
@@ -153,7 +156,9 @@ def audit_section(run: Run) -> dict[str, Any]:
         for row in findings
     ]
     counts = [(name, sum(row["severity"] == name for row in rows)) for name in _ORDER]
-    return {"verdict": str(run.audit.get("verdict") or ""), "rows": rows, "counts": counts}
+    passed = [row for row in rows if row["severity"] == "ok"]
+    rest = [row for row in rows if row["severity"] != "ok"]
+    return {"verdict": str(run.audit.get("verdict") or ""), "rows": rest, "passed": passed, "counts": counts}
 
 
 def performance_section(run: Run) -> dict[str, Any]:
@@ -171,6 +176,7 @@ def performance_section(run: Run) -> dict[str, Any]:
         for method, found in methods.items()
     ]
     units = sorted({str(row["unit"]) for row in test.values() if row and row.get("unit")})
+    pairs = _pair_rows(run)
     ratios = run.metrics.get("ratios") or {}
     measured = list(dict.fromkeys(name for row in ratios.values() for name in row))
     return {
@@ -182,7 +188,8 @@ def performance_section(run: Run) -> dict[str, Any]:
         "ratios": [(ratio, [metric_cell(row.get(name)) for name in measured]) for ratio, row in ratios.items()],
         "slices": _slice_rows(run),
         "slice_metric": metric_name(run.primary),
-        "pairs": _pair_rows(run),
+        "pairs": [row for row in pairs if row["a"] == run.method],
+        "other_pairs": [row for row in pairs if row["a"] != run.method],
         "cost": _cost_rows(run),
     }
 

@@ -96,7 +96,9 @@ def sentence(value: Any, *, most: int = 8) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", _MINUS)
     if isinstance(value, Mapping):
-        return "; ".join(f"{humanise(key)}: {sentence(item)}" for key, item in value.items())
+        return "; ".join(
+            f"{humanise(key)}: {sentence(item)}" for key, item in value.items() if item not in (None, "", [], {})
+        )
     if isinstance(value, (list, tuple)):
         shown = ", ".join(sentence(item) for item in value[:most])
         return shown if len(value) <= most else f"{shown} and {len(value) - most} more"
