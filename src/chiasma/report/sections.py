@@ -35,8 +35,12 @@ def hero(run: Run) -> dict[str, Any]:
     ours = (run.metrics.get("test") or {}).get(run.primary) or {}
     rival = best_rival(run)
     theirs = ((run.metrics.get("baselines") or {}).get(rival or "") or {}).get(run.primary) or {}
+    text = verdict(run)
+    head, opened, tail = text.rpartition(" (") if text.endswith((").", ")")) else (text, "", "")
     return {
-        "verdict": verdict(run),
+        "verdict": text,
+        "head": head if opened else text,
+        "tail": opened + tail if opened else "",
         "metric": metric_name(run.primary) if run.primary else "",
         "meaning": MEANING.get(run.primary, ""),
         "ours": {"value": figure(ours.get("value")), "interval": interval(ours), "unit": ours.get("unit") or ""},
