@@ -1,0 +1,52 @@
+"""chiasma explain MODEL INPUT -o FOLDER"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from chiasma.cli.output import emit
+
+
+def register(app: App, arguments: list[str]) -> None:
+    """Add the verb."""
+    del arguments
+    app.command(explain, name="explain")
+
+
+def explain(
+    model: str,
+    data: str | None = None,
+    /,
+    *,
+    fasta: Path | None = None,
+    motifs: Path | None = None,
+    output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path("explain"),
+    examples: int = 2000,
+    seconds: float = 150,
+    seed: int = 1,
+    json: bool = False,
+) -> None:
+    """Why a fitted model says what it says: attributions and motifs of sequences, loadings of matrices.
+
+    Parameters
+    ----------
+    model: a run folder or a folder of weights.
+    data: sequences to explain (FASTA, or BED with --fasta); not needed for loadings.
+    fasta: the genome, for BED.
+    motifs: MEME file to name what is found.
+    output: folder to write.
+    examples: most sequences to attribute.
+    seconds: longest time for motif discovery.
+    seed: root of all randomness.
+    json: print where it was written as JSON.
+    """
+    from chiasma.workflow.explaining import explain as run_explain
+    from chiasma.workflow.options import FitOptions
+
+    options = FitOptions(seed=seed, motifs=motifs, explain_examples=examples, explain_seconds=seconds)
+    inputs = {} if data is None else {"input": data, "fasta": fasta}
+    folder = run_explain(model, inputs, output=output, options=options)
+    emit({"folder": folder}, f"explanation in {folder}", as_json=json)

@@ -1,0 +1,97 @@
+"""The entry point: finds the verb, runs it, turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from chiasma.core.errors import ChiasmaError, UsageError
+
+VERBS = {
+    "list": "what there is",
+    "show": "a method's card, configuration, citation, licences",
+    "demo": "the main job, end to end, in about two minutes",
+    "fit": "fit a method, evaluate it beside the simple rivals, explain, report",
+    "compare": "methods and simple rivals on one split: differences, cost, a verdict",
+    "predict": "put a fitted model to work on new input",
+    "explain": "why a fitted model says what it says",
+    "simulate": "simulated examples of a method, or peaks",
+    "audit": "leakage, confounders, duplicates, imbalance; of data, a run, or somebody's split",
+    "reproduce": "a paper's or a lab's result, checked against what is expected",
+    "report": "the page of one run, or of several side by side",
+    "cite": "the BibTeX and a Methods paragraph of a run",
+    "data": "named datasets: list, get, path",
+    "new": "the folder and test of a new method",
+}
+"""Verbs and their one-line help; the module cli/VERB.py is imported when its verb is asked for."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 usage, 3 bad input, 4 a run that failed."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code."""
+    try:
+        return _dispatch(arguments)
+    except ChiasmaError as error:
+        _print_error(error, as_json="--json" in arguments)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command resumes", file=sys.stderr)
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    if verb is None or (arguments[0].startswith("-") and verb not in VERBS):
+        return _top(arguments)
+    if verb not in VERBS:
+        from chiasma.core.errors import unknown_name
+
+        raise unknown_name("verb", verb, VERBS)
+    from cyclopts import App, CycloptsError
+    from rich.console import Console
+
+    app = App(name="chiasma", help_flags=["--help", "-h"], version_flags=[], error_console=Console(stderr=True))
+    import_module(f"chiasma.cli.{verb}").register(app, arguments)
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise UsageError(str(error).strip(), do=f"see 'chiasma {verb} --help'") from error
+    return result if isinstance(result, int) else 0
+
+
+def _top(arguments: Sequence[str]) -> int:
+    if "--version" in arguments:
+        from chiasma import __version__
+
+        print(__version__)
+        return 0
+    unknown = [word for word in arguments if word not in ("--help", "-h")]
+    if unknown:
+        raise UsageError("unknown option", got=unknown[0], expected="--help, --version or a verb")
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {verb.ljust(width)}{text}" for verb, text in VERBS.items()]
+    print("Usage: chiasma VERB ...\n")
+    print("Whether a neural network really beats the simple method on your genomic files, by how much and why.\n")
+    print("Verbs:\n" + "\n".join(lines))
+    print("\nchiasma VERB --help tells more; errors exit with 2 (usage), 3 (bad input) or 4 (a run that failed).")
+    return 0
+
+
+def _print_error(error: ChiasmaError, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(error.to_dict()), file=sys.stderr)
+    else:
+        print(f"error: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""chiasma predict MODEL INPUT -o OUTPUT"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from chiasma.cli.output import emit, say
+
+
+def register(app: App, arguments: list[str]) -> None:
+    """Add the verb."""
+    del arguments
+    app.command(predict, name="predict")
+
+
+def predict(
+    model: str,
+    data: str | None = None,
+    /,
+    *,
+    view: Annotated[list[str] | None, Parameter(negative="")] = None,
+    fasta: Path | None = None,
+    region: str | None = None,
+    samples: str | None = None,
+    output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
+    device: str = "auto",
+    seed: int = 1,
+    json: bool = False,
+) -> None:
+    """Put a fitted model to work; probabilities are calibrated as they were in its run.
+
+    Parameters
+    ----------
+    model: a run folder or a folder of weights.
+    data: FASTA, BED (with --fasta), VCF, tree sequence, matrix: what the method takes.
+    view: NAME=FILE for methods of several views, repeatable; a view may be left out.
+    fasta: the genome, for BED.
+    region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
+    samples: sample table F[:COLUMN[=VALUE]] for genotypes.
+    output: the suffix chooses .parquet .tsv .csv .json .bed or .bedgraph; default a table on stdout.
+    device: auto, cpu, cuda or mps.
+    seed: root of any random choice.
+    json: print the predictions as JSON.
+    """
+    from chiasma.workflow.predicting import predict as run_predict
+
+    inputs: dict[str, Any] = {"input": data, "fasta": fasta, "region": region, "samples": samples}
+    if view:
+        from chiasma.cli.flags import _name_and_file
+
+        inputs["view"] = dict(_name_and_file("view", text) for text in view)
+    columns, skips = run_predict(model, inputs, output=output, device=device, seed=seed)
+    for skip in skips:
+        say(str(skip))
+    names = list(columns)
+    if output is None or json:
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        body = "\n".join("\t".join(_text(value) for value in row.values()) for row in rows)
+        emit(rows, "\t".join(names) + "\n" + body, as_json=json)
+    say(f"{len(columns['id']):,} predictions{f' in {output}' if output else ''}")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,229 @@
+"""Evaluation: calibrated predictions, metrics with intervals beside the rivals, conformal sets, a verdict in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.files import read_json, write_json
+from chiasma.data.dataset import Dataset, Target
+from chiasma.data.results import Estimate
+from chiasma.data.sequences import Sequences
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.opponents import Opponents, load_opponents
+from chiasma.workflow.options import FitOptions
+from chiasma.workflow.predictions import conformal_sets, write_predictions
+from chiasma.workflow.prepare import Prepared
+from chiasma.workflow.training import worker_count
+
+CLASSES = ("binary", "multiclass")
+
+
+def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: FitOptions, *, folder: Path) -> None:
+    """Write predictions.parquet, metrics.json and compare.json; calibrate the model on the calibration part.
+
+    Args:
+        fitted: the model; its meta gains the temperature and the conformal thresholds, and it is saved again.
+        prepared: data and split.
+        opponents: scores of the simple rivals on the test part.
+        options: seed, bootstrap draws, miscoverage.
+        folder: the run folder.
+    """
+    from chiasma.stats.bootstrap import bootstrap, bootstrap_ratios
+    from chiasma.stats.document import metrics_document
+    from chiasma.stats.slices import make_slices
+
+    parts = {name: prepared.split.where(name) for name in ("valid", "calibration", "test")}
+    parts = {name: index for name, index in parts.items() if len(index)}
+    kept = prepared.dataset.take(np.concatenate(list(parts.values())))
+    raw = fitted.scores(kept, device=options.device, executor=options.executor, workers=worker_count(options))
+    part = np.repeat(list(parts), [len(index) for index in parts.values()])
+    calibration = _calibrate(fitted, kept, raw, part, options)
+    scores = apply_calibration(fitted, raw)
+    fitted.save(folder)
+    test, test_scores = kept.take(part == "test"), scores[part == "test"]
+    target, unit = test.target, test.unit
+    common = {"unit_name": test.unit_name, "seed": options.seed, "draws": options.draws}
+    estimates = bootstrap(target, test_scores, unit, **common)
+    baselines = {name: bootstrap(target, values, unit, **common) for name, values in opponents.scores.items()}
+    ratios = None
+    if target.kind == "binary":
+        ratios = bootstrap_ratios(target, test_scores, unit, **{**common, "draws": min(options.draws, 300)})
+    sets = conformal_sets(fitted, scores)
+    extra: dict[str, Any] = {
+        "primary": _primary(target),
+        "calibration": calibration,
+        "conformal": _coverage(fitted, test, sets, part),
+        "conditions": {"seed": options.seed, "unit_name": test.unit_name, "n": len(test)},
+    }
+    slices = make_slices(test, test_scores, seed=options.seed, distance=_distance(prepared, test))
+    negatives = prepared.dataset.notes.get("negatives")
+    document = metrics_document(
+        estimates,
+        baselines,
+        slices=slices,
+        ratios=ratios,
+        negatives=negatives,
+        extra={k: v for k, v in extra.items() if v},
+    )
+    write_json(folder / "metrics.json", document)
+    write_predictions(folder / "predictions.parquet", fitted, kept, scores, part=part, sets=sets)
+    own = read_json(folder / "cost.json") if (folder / "cost.json").exists() else {}
+    _write_comparison(
+        fitted.method.name, test, test_scores, opponents, options, folder=folder, own=own, negatives=negatives
+    )
+
+
+def _calibrate(
+    fitted: Fitted, kept: Dataset, raw: np.ndarray, part: np.ndarray, options: FitOptions
+) -> dict[str, Any] | None:
+    """Fit the temperature and the conformal thresholds on the calibration part; the figures for the report."""
+    from chiasma.uncertainty.calibration import apply_temperature, fit_temperature, reliability
+    from chiasma.uncertainty.conformal import MondrianConformal
+    from chiasma.uncertainty.intervals import SplitConformal
+
+    held = part == "calibration"
+    target = kept.target
+    if target.kind == "regression" and held.sum() >= 20:
+        interval = SplitConformal().fit(raw[held], target.values[held])
+        fitted.meta["conformal"] = {"alpha": options.alpha, **interval.to_dict()}
+        return None
+    if target.kind not in CLASSES or held.sum() < 20:
+        return None
+    temperature = fit_temperature(raw[held], target.values[held])
+    scores = apply_temperature(raw, temperature)
+    conformal = MondrianConformal().fit(scores[held], target.values[held])
+    fitted.meta.update(temperature=temperature, conformal={"alpha": options.alpha, **conformal.to_dict()})
+    test = part == "test"
+    before, after = (reliability(values[test], target.values[test]) for values in (raw, scores))
+    return {"temperature": temperature, "curve": after.rows(), "ece_before": before.ece, "ece_after": after.ece}
+
+
+def apply_calibration(fitted: Fitted, raw: np.ndarray) -> np.ndarray:
+    """Scores after the temperature fitted on the calibration part; regression and uncalibrated models as they are."""
+    from chiasma.uncertainty.calibration import apply_temperature
+
+    temperature = fitted.meta.get("temperature")
+    return raw if temperature is None else apply_temperature(raw, temperature)
+
+
+def _coverage(fitted: Fitted, test: Dataset, sets: np.ndarray | None, part: np.ndarray) -> dict[str, Any] | None:
+    """How often the conformal sets of the test part hold the truth, in all and by class."""
+    if sets is None:
+        return None
+    held, alpha = sets[part == "test"], fitted.meta["conformal"]["alpha"]
+    values = test.target.values
+    if test.target.kind == "regression":
+        inside = (values >= held[..., 0]) & (values <= held[..., 1])
+        width = np.nanmean(held[..., 1] - held[..., 0])
+        return {"alpha": alpha, "coverage": float(inside.mean()), "mean_width": float(width)}
+    inside = held[np.arange(len(held)), values]
+    per_class = {
+        name: float(inside[values == code].mean())
+        for code, name in enumerate(test.target.names)
+        if (values == code).any()
+    }
+    size = held.sum(axis=1)
+    figures = {"alpha": alpha, "coverage": float(inside.mean()), "mean_size": float(size.mean())}
+    return {**figures, "empty": float((size == 0).mean()), "per_class": per_class}
+
+
+def _distance(prepared: Prepared, test: Dataset) -> np.ndarray | None:
+    """Largest k-mer share of each test sequence with one training sequence (example,): 1 is a copy."""
+    if not isinstance(test.x, Sequences):
+        return None
+    from chiasma.stats.sharing import containment
+
+    train = prepared.dataset.take(prepared.split.where("train")).x
+    return 1.0 - containment(test.x, train).share
+
+
+def _primary(target: Target) -> str:
+    from chiasma.metrics.score import PRIMARY
+
+    return PRIMARY[target.kind]
+
+
+def _write_comparison(
+    name: str,
+    test: Dataset,
+    scores: np.ndarray,
+    opponents: Opponents,
+    options: FitOptions,
+    *,
+    folder: Path,
+    own: Mapping[str, Any],
+    negatives: str | None,
+) -> None:
+    record = {"method": name, "cost": {name: dict(own), **opponents.cost}, "primary": _primary(test.target)}
+    if not opponents.scores:
+        record |= {"verdict": "No simple rival was fitted, so nothing can be said of an advantage.", "pairs": []}
+        write_json(folder / "compare.json", record)
+        return
+    found = comparison(name, test, {name: scores, **opponents.scores}, options, negatives=negatives)
+    write_json(folder / "compare.json", {**record, **found})
+
+
+def comparison(
+    network: str, test: Dataset, scores: Mapping[str, np.ndarray], options: FitOptions, *, negatives: str | None
+) -> dict[str, Any]:
+    """Pairs, the best rival, the effect against it, the verdict and what may not be claimed."""
+    from chiasma.stats.compare import against_best, compare_all, verdict
+
+    pairs = compare_all(
+        test.target, scores, test.unit, unit_name=test.unit_name, seed=options.seed, draws=options.draws
+    )
+    rivals = [name for name in scores if name != network]
+    best = against_best(pairs, network, rivals)
+    text = verdict(pairs, network=network, rivals=rivals, negatives=negatives)
+    head, *limits = _sentences(text)
+    return {
+        "best_rival": best.b,
+        "difference": {**best.difference.to_dict(), "p": best.p},
+        "verdict": head,
+        "may_not_claim": limits,
+        "pairs": [pair.to_dict() for pair in pairs],
+    }
+
+
+def _sentences(text: str) -> list[str]:
+    """The verdict's sentences: the first is the verdict, the rest its limits."""
+    return [part if part.endswith(".") else part + "." for part in text.split(". ") if part]
+
+
+@dataclass(frozen=True, eq=False)
+class TestPart:
+    """The held-out part of a run as read from disk."""
+
+    __test__ = False
+    target: Target
+    ids: np.ndarray
+    unit: np.ndarray
+    unit_name: str
+    seed: int
+    rivals: dict[str, np.ndarray]
+
+
+def read_test(run: Path) -> tuple[TestPart, np.ndarray]:
+    """The test part of a complete run, and the method's scores on it (example, output)."""
+    from chiasma.workflow.predictions import read_predictions
+
+    table, target, unit = read_predictions(run, part="test")
+    conditions = json.loads((run / "metrics.json").read_text())["conditions"]
+    rivals = load_opponents(run).scores if (run / "rivals.json").exists() else {}
+    seed = int(conditions["seed"])
+    return TestPart(target, table.ids, unit, conditions["unit_name"], seed, rivals), table.scores()
+
+
+def as_estimates(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
+    """Estimates from metrics.json."""
+    nan = float("nan")
+    return {
+        name: Estimate(*[nan if item[key] is None else item[key] for key in ("value", "low", "high")], item["unit"])
+        for name, item in figures.items()
+    }

@@ -1,0 +1,244 @@
+"""`fit`: data, split, audit, training, rivals, evaluation, explanation, report; one run folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chiasma.core.config import Config, dump_toml
+from chiasma.core.files import plain, read_json, write_json, write_text
+from chiasma.core.provenance import describe_inputs, provenance
+from chiasma.run.folder import RunFolder
+from chiasma.workflow.fitted import Fitted, load_fitted
+from chiasma.workflow.method import Method, load_method
+from chiasma.workflow.options import FitOptions
+from chiasma.workflow.prepare import Prepared, check_inputs, prepare
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a fit left behind.
+
+    Attributes:
+        path: the run folder.
+        state: new, resumed or complete ("already done").
+        verdict: the comparison with the best simple rival in words.
+        metrics: metrics.json.
+        report: the page, or None.
+    """
+
+    path: Path
+    state: str
+    verdict: str
+    metrics: dict[str, Any]
+    report: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One fit, fully specified."""
+
+    method: Method
+    config: Config
+    inputs: dict[str, Any]
+    options: FitOptions
+    start: Path | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """What makes this run this run: its folder is resumed only by the same."""
+        hashes = {name: record.get("sha256", record.get("value")) for name, record in self._described().items()}
+        options = self.options.model_dump(mode="json", exclude={"device", "executor", "workers"})
+        start = None if self.start is None else str(self.start)
+        settings = {"method": self.method.name, "config": self.config.model_dump(mode="json"), "start": start}
+        return plain({**settings, "options": options, "inputs": hashes})
+
+    def default_output(self) -> Path:
+        """runs/METHOD-HASH, the hash of configuration and inputs."""
+        digest = self.config.digest(json.dumps(self.identity(), sort_keys=True))
+        return Path("runs") / f"{self.method.name}-{digest}"
+
+    def _described(self) -> dict[str, dict[str, Any]]:
+        return describe_inputs(flatten_inputs(self.inputs))
+
+
+def flatten_inputs(inputs: Mapping[str, Any]) -> dict[str, object]:
+    """Nested inputs (view: {mrna: FILE}) with one name each (view.mrna); a trailing :COLUMN is split off."""
+    flat: dict[str, object] = {}
+    for name, value in inputs.items():
+        for key, item in value.items() if isinstance(value, Mapping) else [("", value)]:
+            full, text = f"{name}.{key}" if key else name, str(item)
+            stem, _, column = text.rpartition(":")
+            if not Path(text).exists() and stem and Path(stem).exists():
+                flat[full], flat[f"{full}.column"] = stem, column
+            else:
+                flat[full] = text
+    return flat
+
+
+def plan(
+    method: str,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    config: Mapping[str, Any] | None = None,
+    preset: str = "default",
+    options: FitOptions | Mapping[str, Any] | None = None,
+    start: Path | str | None = None,
+) -> Job:
+    """Check a request without doing it: method, configuration, inputs, options."""
+    found = load_method(method)
+    checked = check_inputs(found.card, inputs or {})
+    chosen = options if isinstance(options, FitOptions) else FitOptions.parse(options or {}, source="options")
+    return Job(found, found.configure(config, preset=preset), checked, chosen, None if start is None else Path(start))
+
+
+def fit(
+    method: str,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    output: Path | str | None = None,
+    config: Mapping[str, Any] | None = None,
+    preset: str = "default",
+    options: FitOptions | Mapping[str, Any] | None = None,
+    start: Path | str | None = None,
+    overwrite: bool = False,
+) -> RunResult:
+    """Fit a method on files and evaluate it beside the simple rivals.
+
+    Args:
+        method: name on the command line, for instance "cnn".
+        inputs: the card's inputs by name; repeated ones as a mapping, {"view": {"mrna": FILE}}.
+        output: the run folder; default runs/METHOD-HASH.
+        config: fields of the method's configuration that differ from the preset.
+        preset: one of the method's presets.
+        options: seed, split, device, rivals, explanation (`FitOptions`).
+        start: a run or folder of weights to fine-tune from.
+        overwrite: replace a run with another configuration.
+
+    Raises:
+        UsageError, InputError, RunError: see chiasma.core.errors.
+    """
+    job = plan(method, inputs, config=config, preset=preset, options=options, start=start)
+    return carry_out(job, Path(output) if output is not None else job.default_output(), overwrite=overwrite)
+
+
+def carry_out(job: Job, output: Path, *, overwrite: bool = False, rivals_from: Path | None = None) -> RunResult:
+    """Do, resume or recognise a planned fit.
+
+    Args:
+        job: what to do.
+        output: the run folder.
+        overwrite: replace another run there.
+        rivals_from: a folder that holds the rivals' scores on the same split, so that they are fitted once.
+    """
+    run = RunFolder.open(output, identity=job.identity(), overwrite=overwrite)
+    if run.state != "complete":
+        try:
+            _stages(job, run, rivals_from)
+        finally:
+            run.release()
+        run.finish()
+    return read_run(run.path, state=run.state if run.state == "complete" else "new")
+
+
+def read_run(path: Path, *, state: str = "complete") -> RunResult:
+    """The result of a complete run folder."""
+    metrics = read_json(path / "metrics.json")
+    verdict = read_json(path / "compare.json")["verdict"] if (path / "compare.json").exists() else "not compared"
+    report = path / "report.html"
+    return RunResult(path, state, verdict, metrics, report if report.exists() else None)
+
+
+def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
+    if not (run.work / "provenance.json").exists():
+        write_json(run.work / "provenance.json", provenance(flatten_inputs(job.inputs)))
+        write_text(run.work / "config.toml", _config_text(job))
+    _say(f"reading {', '.join(job.inputs) or 'simulations'}")
+    prepared = prepare(job.method.card, job.config, job.inputs, job.options)
+    for skip in prepared.dataset.skips:
+        _say(str(skip))
+    if not run.done("split"):
+        with run.stage("split"):
+            _write_split(prepared, run.work)
+    _audit_stage(job, prepared, run)
+    fitted = _training_stage(job, prepared, run)
+    _evaluation_stage(job, prepared, fitted, run, rivals_from)
+    if job.options.explain and not run.done("explain"):
+        from chiasma.workflow.interpreting import interpret
+
+        with run.stage("explain"):
+            _say("explaining")
+            interpret(fitted, prepared, job.options, folder=run.work / "explain")
+    from chiasma.workflow.documenting import document
+
+    document(job, prepared, run)
+
+
+def _write_split(prepared: Prepared, folder: Path) -> None:
+    from chiasma.split.table import write_split
+
+    write_split(folder / "split.parquet", prepared.split)
+    sizes = ", ".join(f"{name} {count:,}" for name, count in prepared.split.sizes().items())
+    _say(f"split by {prepared.split.kind}: {sizes}")
+    for warning in prepared.split.warnings:
+        _say(f"warning: {warning}")
+
+
+def _audit_stage(job: Job, prepared: Prepared, run: RunFolder) -> None:
+    if run.done("audit"):
+        return
+    from chiasma.audit.audit import audit
+
+    with run.stage("audit"):
+        found = audit(prepared.dataset, prepared.split, seed=job.options.seed)
+        write_json(run.work / "audit.json", found.to_dict())
+    _say(f"audit: {found.verdict}")
+
+
+def _training_stage(job: Job, prepared: Prepared, run: RunFolder) -> Fitted:
+    if run.done("fit"):
+        return load_fitted(run.work)
+    from chiasma.workflow.training import train_method
+
+    with run.stage("fit"):
+        _say(f"fitting {job.method.name}")
+        fitted, cost = train_method(job.method, job.config, prepared, job.options, folder=run.work, start=job.start)
+        fitted.save(run.work)
+        write_json(run.work / "cost.json", cost)
+    return fitted
+
+
+def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFolder, rivals_from: Path | None) -> None:
+    if run.done("evaluate"):
+        return
+    from chiasma.workflow.evaluating import evaluate
+    from chiasma.workflow.opponents import Opponents, face_rivals
+
+    opponents = Opponents({}, {})
+    if job.options.rivals:
+        with run.stage("rivals"):
+            _say("fitting the simple rivals")
+            folder = rivals_from or run.work
+            opponents = face_rivals(prepared, job.options, card_rival=job.method.card.rival, folder=folder)
+    with run.stage("evaluate"):
+        evaluate(fitted, prepared, opponents, job.options, folder=run.work)
+
+
+def _config_text(job: Job) -> str:
+    return dump_toml(
+        {
+            "method": job.method.name,
+            "inputs": plain(job.inputs),
+            "start": None if job.start is None else str(job.start),
+            "options": job.options.model_dump(mode="json"),
+            "config": job.config.model_dump(mode="json"),
+        }
+    )
+
+
+def _say(text: str) -> None:
+    """One line of progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)

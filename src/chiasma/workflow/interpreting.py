@@ -1,0 +1,59 @@
+"""Explanations of a fitted model: attributions and motifs of sequences, loadings of matrices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from chiasma.data.dataset import Dataset
+from chiasma.data.sequences import Sequences
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.options import FitOptions
+from chiasma.workflow.prepare import Prepared
+
+
+def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Path) -> None:
+    """Explain a fitted model on the test part and write what was found into `folder`."""
+    test = prepared.dataset.take(prepared.split.where("test"))
+    if isinstance(test.x, Sequences):
+        explain_dataset(fitted, test, options, folder=folder)
+    elif hasattr(fitted.model, "loadings"):
+        from chiasma.explain.loadings import write_loadings
+
+        write_loadings(folder, fitted.model.loadings())
+
+
+def explain_dataset(fitted: Fitted, data: Dataset, options: FitOptions, *, folder: Path) -> None:
+    """Attributions, motifs and their matches for the examples that carry the explained class."""
+    from chiasma.explain.sequence_report import explain_sequences
+    from chiasma.explain.write import write_explanation
+
+    chosen = _examples(data, options)
+    target = 0 if fitted.target.kind == "regression" else len(fitted.target.names) - 1
+    length = int(fitted.meta["task"].get("length", 0)) or int(chosen.lengths.max())
+    fixed = Sequences.from_codes(list(chosen.ids), list(chosen.padded(length)), chosen.intervals)
+    result = explain_sequences(
+        fitted.callable(),
+        fixed,
+        target=target,
+        target_name=fitted.target.names[target],
+        n_attributed=options.explain_examples,
+        seed=options.seed,
+        meme=options.motifs,
+        time_limit_s=options.explain_seconds,
+    )
+    write_explanation(folder, result, origin=options.origin, words={word: word for word in options.words})
+
+
+def _examples(data: Dataset, options: FitOptions) -> Sequences:
+    """The sequences to explain: those of the last class, or of the largest targets; at most `explain_examples`."""
+    assert isinstance(data.x, Sequences)
+    values = data.target.values
+    if data.target.kind in ("binary", "multiclass"):
+        index = np.flatnonzero(values == len(data.target.names) - 1)
+    elif data.target.kind in ("regression", "multilabel"):
+        index = np.argsort(-values[:, 0], kind="stable")
+    else:
+        index = np.arange(len(data))
+    return data.x.take(index[: options.explain_examples])

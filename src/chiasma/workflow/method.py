@@ -1,0 +1,69 @@
+"""A method as the workflow sees it: its card, and its folder's modules imported when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from chiasma.core.cards import Card, find_card
+from chiasma.core.config import Config
+from chiasma.core.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Method:
+    """One folder under methods/."""
+
+    card: Card
+
+    @property
+    def name(self) -> str:
+        """The name on the command line."""
+        return self.card.name
+
+    def module(self, stem: str) -> ModuleType:
+        """One of the folder's modules: config, model, task, examples."""
+        return import_module(f"{self.card.module}.{stem}")
+
+    @property
+    def config_class(self) -> type[Config]:
+        """The method's configuration model."""
+        return self.module("config").Config
+
+    @property
+    def presets(self) -> Mapping[str, Callable[[], Config]]:
+        """Named configurations; always a default and a tiny one."""
+        return self.module("config").PRESETS
+
+    def configure(self, values: Mapping[str, Any] | None = None, *, preset: str = "default") -> Config:
+        """The preset with some fields replaced; nested mappings are merged."""
+        if preset not in self.presets:
+            raise unknown_name(f"preset of {self.name}", preset, self.presets)
+        base = self.presets[preset]().model_dump()
+        return self.config_class.parse(_merge(base, values or {}), source=f"{self.name} configuration")
+
+    def parameters(self, *, preset: str = "default") -> int | None:
+        """Trainable parameters, counted on the network built for the method's own example; None for others."""
+        if self.card.contract != "task":
+            return None
+        data = self.module("examples").example(0)
+        model = self.module("model").build(self.presets[preset](), data.target.n_outputs)
+        return sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
+
+
+@cache
+def load_method(name: str) -> Method:
+    """The method of that name, or an error that names the nearest one."""
+    return Method(find_card(name))
+
+
+def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, Mapping) and old else value
+    return merged

@@ -1,0 +1,83 @@
+"""`predict`: put a fitted model to work on new input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.errors import UsageError
+from chiasma.data.dataset import Dataset, Skip
+from chiasma.data.intervals import Intervals
+from chiasma.workflow.evaluating import apply_calibration
+from chiasma.workflow.fitted import Fitted, load_fitted
+from chiasma.workflow.predictions import conformal_sets, places, prediction_columns, write_table
+
+
+def predict(
+    model: Path | str,
+    inputs: Mapping[str, Any],
+    *,
+    output: Path | str | None = None,
+    device: str = "auto",
+    seed: int = 1,
+) -> tuple[dict[str, np.ndarray], tuple[Skip, ...]]:
+    """Predict on new files with a run's model; probabilities are calibrated as they were in the run.
+
+    Args:
+        model: a run folder or a folder of weights.
+        inputs: the card's inputs by name, or {"input": FILE} for the first of them; for genotypes also region,
+            samples.
+        output: where to write; the suffix chooses the format (see `write_table`).
+        device: auto, cpu, cuda or mps.
+        seed: root of any choice made on the way (which haplotypes of too many).
+
+    Returns:
+        The columns of the prediction, and what was skipped.
+
+    Raises:
+        UsageError: the method is transductive, or the input is not what it takes.
+        NotTrainedError: `model` is the name of a method, not of a trained model.
+    """
+    fitted = load_fitted(model)
+    if fitted.method.card.transductive:
+        raise UsageError(
+            f"{fitted.method.name} is transductive: it describes the samples it was fitted to, no new ones",
+            do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
+        )
+    data, where = read_new(fitted, inputs, seed=seed)
+    scores = apply_calibration(fitted, fitted.scores(data, device=device))
+    columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
+    if output is not None:
+        write_table(output, columns, intervals=where)
+    return columns, data.skips
+
+
+def read_new(fitted: Fitted, inputs: Mapping[str, Any], *, seed: int) -> tuple[Dataset, Intervals | None]:
+    """New input for a fitted model, and where its examples lie on a genome if known."""
+    kind = fitted.method.card.data
+    given = {key: value for key, value in inputs.items() if value is not None}
+    if kind == "sequences":
+        from chiasma.workflow.load_sequences import load_unlabelled
+
+        path = given.get("input") or given.get("positives") or given.get("sequences")
+        data = load_unlabelled(
+            str(path), target=fitted.target, fasta=given.get("fasta"), length=fitted.meta["task"]["length"]
+        )
+        return data, places(data)
+    if kind == "simulations":
+        from chiasma.workflow.load_haplotypes import load_haplotypes
+
+        return load_haplotypes(
+            str(given.get("input") or given["genotypes"]),
+            fitted.config,
+            target=fitted.target,
+            region=given.get("region"),
+            samples=given.get("samples"),
+            seed=seed,
+        )
+    from chiasma.workflow.load_tables import load_new
+
+    return load_new(given, target=fitted.target, data=kind), None

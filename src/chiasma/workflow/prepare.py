@@ -1,0 +1,137 @@
+"""From files to a Dataset and its Split: one loader for each kind of data that cards name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.cards import Card
+from chiasma.core.checks import require_valid
+from chiasma.core.config import Config
+from chiasma.core.errors import UsageError, unknown_name
+from chiasma.data.dataset import Dataset
+from chiasma.data.split import Split
+from chiasma.workflow.options import FitOptions
+
+Inputs = Mapping[str, Any]
+_WORDS = {"negatives": ("shuffled", "genome")}
+"""Values of an input that are words and not files."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Data ready to be fitted."""
+
+    dataset: Dataset
+    split: Split
+
+
+def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
+    """The inputs with names as on the card; unknown ones refused, required ones demanded, files found.
+
+    Raises:
+        UsageError: a name the card does not have, a required one left out, a file that does not exist.
+    """
+    ports = {port.name.replace("-", "_"): port for port in card.inputs}
+    given = {name.replace("-", "_"): value for name, value in inputs.items() if value is not None}
+    for name in given:
+        if name not in ports:
+            raise unknown_name(f"input of {card.name}", name, ports)
+    missing = [port.name for name, port in ports.items() if port.required and name not in given]
+    if missing:
+        flags = " ".join(f"--{name} {'NAME=' if ports[name.replace('-', '_')].repeat else ''}FILE" for name in missing)
+        raise UsageError(f"{card.name} needs more input", expected=flags, do=f"see 'chiasma show {card.name}'")
+    for name, value in given.items():
+        for path in value.values() if isinstance(value, Mapping) else [value]:
+            _require_file(name, str(path))
+    return given
+
+
+def _require_file(name: str, value: str) -> None:
+    if value in _WORDS.get(name, ()) or value == "-":
+        return
+    stem = value if Path(value).exists() else value.rpartition(":")[0]
+    if not Path(stem or value).exists():
+        raise UsageError(
+            "no such file",
+            where=f"--{name.replace('_', '-')}",
+            got=value,
+            expected=" or ".join(["a file", *_WORDS.get(name, ())]),
+        )
+
+
+def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> Prepared:
+    """Read the inputs and divide them.
+
+    Raises:
+        InputError: all that is wrong with the data, or a split with an empty part.
+    """
+    dataset, split = _LOADERS[card.data](config, inputs, options)
+    if dataset.target.kind not in card.targets:
+        raise UsageError(
+            f"{card.name} cannot predict this kind of target",
+            got=f"{dataset.target.kind} ({', '.join(dataset.target.names[:4])})",
+            expected=" or ".join(card.targets),
+        )
+    require_valid(dataset, do="see the message; 'chiasma audit' on the same files lists more")
+    if split is None:
+        from chiasma.split.make import make_split
+
+        split = make_split(dataset, options.split.replace(seed=options.seed), test_ids=_test_ids(options))
+    if not split.proof:
+        from chiasma.split.proof import prove
+
+        split = replace(split, proof=prove(dataset, split.part))
+    require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
+    return Prepared(dataset, split)
+
+
+def _test_ids(options: FitOptions) -> list[str] | None:
+    return None if options.test_ids is None else options.test_ids.read_text().split("\n")
+
+
+def _sequences(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    from chiasma.workflow.load_sequences import load_sequences
+
+    del config
+    return load_sequences(inputs, seed=options.seed, length=options.length), None
+
+
+def _simulations(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    from chiasma.workflow.load_simulations import load_simulations
+
+    del inputs
+    return load_simulations(config, seed=options.seed)
+
+
+def _views(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    from chiasma.workflow.load_tables import load_views
+
+    del config
+    test = {"test_views": inputs.get("test_view"), "test_labels": inputs.get("test_labels")}
+    return load_views(inputs["view"], str(inputs["labels"]), seed=options.seed, **test)
+
+
+def _matrix(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    from chiasma.workflow.load_tables import load_matrix
+
+    del config
+    test = {"test_matrix": inputs.get("test_matrix"), "test_labels": inputs.get("test_labels")}
+    return load_matrix(inputs["matrix"], str(inputs["labels"]), seed=options.seed, **test)
+
+
+_LOADERS: dict[str, Callable[[Config, Inputs, FitOptions], tuple[Dataset, Split | None]]] = {
+    "sequences": _sequences,
+    "simulations": _simulations,
+    "views": _views,
+    "matrix": _matrix,
+}
+
+
+def training_part(prepared: Prepared) -> np.ndarray:
+    """Indices a model without a stopping rule may learn from: train and valid."""
+    return prepared.split.where("train", "valid")

@@ -1,0 +1,98 @@
+"""Fit any method by its contract: a Task through the loop, an Estimator or a Procedure by its own fit."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.config import Config
+from chiasma.data.dataset import Target
+from chiasma.data.matrix import Matrix, Views
+from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
+from chiasma.workflow.method import Method
+from chiasma.workflow.options import FitOptions
+from chiasma.workflow.prepare import Prepared, training_part
+
+
+def train_method(
+    method: Method, config: Config, prepared: Prepared, options: FitOptions, *, folder: Path, start: Path | None = None
+) -> tuple[Fitted, dict[str, Any]]:
+    """Fit on the train part, stopping on the valid part.
+
+    Args:
+        method: which method.
+        config: its configuration.
+        prepared: data and split.
+        options: seed, device, executor.
+        folder: where checkpoints and log.jsonl go; a fit that was killed there resumes.
+        start: a run or folder of weights to fine-tune from.
+
+    Returns:
+        The fitted model, and its cost: CPU and wall seconds, parameters, examples a second.
+    """
+    empty = Target(
+        prepared.dataset.target.kind, np.zeros(0), prepared.dataset.target.names, prepared.dataset.target.unit
+    )
+    cpu, wall = time.process_time(), time.perf_counter()
+    if method.card.contract == "task":
+        model, meta, cost = _train_network(method, config, prepared, options, folder, start)
+    else:
+        model, meta, cost = _train_estimator(method, config, prepared, options)
+    cost = {"cpu_seconds": time.process_time() - cpu, "seconds": time.perf_counter() - wall, **cost}
+    return Fitted(method, config, empty, model, meta), cost
+
+
+def worker_count(options: FitOptions) -> int:
+    """Processes for simulations."""
+    return options.workers or os.cpu_count() or 1
+
+
+def _train_network(
+    method: Method, config: Any, prepared: Prepared, options: FitOptions, folder: Path, start: Path | None
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    from chiasma.fit.checkpoint import load_module, module_arrays
+    from chiasma.fit.loop import build_seeded, train
+
+    workers = worker_count(options)
+    task = method.module("task").make_task(
+        config, prepared.dataset, prepared.split, executor=options.executor, workers=workers
+    )
+    build = method.module("model").build
+    model = build_seeded(build, config, prepared.dataset.target.n_outputs, seed=options.seed)
+    if start is not None:
+        load_module(model, module_arrays(load_fitted(start).model), where=start)
+    history = train(task, model, config.training, seed=options.seed, folder=folder, device=options.device)
+    parameters = sum(weights.numel() for weights in model.parameters())
+    cost = {
+        "cpu_seconds": history.cpu_seconds,
+        "seconds": history.seconds,
+        "parameters": parameters,
+        "examples_per_second": history.examples_per_second,
+        "best_epoch": history.best_epoch,
+        "stopped_because": history.stopped_because,
+    }
+    return model, {"task": task.meta()}, cost
+
+
+def _train_estimator(
+    method: Method, config: Config, prepared: Prepared, options: FitOptions
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    part = prepared.dataset.take(training_part(prepared))
+    estimator = method.module("model").build(config)
+    names = np.asarray(part.target.names, dtype=object)
+    y = names[part.target.values] if part.target.kind in ("binary", "multiclass") else part.target.values
+    x = as_frames(part.x)
+    if method.card.contract == "procedure":
+        estimator.fit(x, seed=options.seed)
+    else:
+        estimator.fit(x, y)
+    return estimator, {"features": _feature_names(part.x)}, {"parameters": None}
+
+
+def _feature_names(x: Any) -> dict[str, list[str]]:
+    blocks = x.blocks if isinstance(x, Views) else {"matrix": x} if isinstance(x, Matrix) else {}
+    return {name: [str(feature) for feature in block.features] for name, block in blocks.items()}
