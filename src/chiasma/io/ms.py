@@ -95,9 +95,8 @@ def _sections(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[str, list[tupl
             yield line.split(":")[0], [(number, line)]
         elif line[0] in "01" and not any(letter.isspace() for letter in line):
             rows.append((number, line))
-        elif line[0].isdigit() or line[0].isalpha():
-            if rows:
-                raise FormatError("not a haplotype", where=number, got=line[:40], expected="letters 0 and 1")
+        elif line[0].isalnum() and rows:
+            raise FormatError("not a haplotype", where=f"line {number}", got=line[:40], expected="letters 0 and 1")
     yield "rows", rows
 
 

@@ -103,13 +103,13 @@ def _open(path: Path | str, wanted: Region | None) -> Iterator[tuple[_Header, It
 
 
 def _read_text(handle: Iterator[bytes], path: Path | str) -> tuple[_Header, Iterator[Line]]:
-    head, number = [], 0
-    for number, line in enumerate(handle, start=1):
+    head: list[str] = []
+    for line in handle:
         head.append(line.decode("utf-8", "replace"))
         if not line.startswith(b"##"):
             break
     header = _parse_header(head, path)
-    return header, ((f"line {place}", line) for place, line in enumerate(handle, start=number + 1))
+    return header, ((f"line {place}", line) for place, line in enumerate(handle, start=len(head) + 1))
 
 
 def _open_indexed(path: Path | str, wanted: Region) -> tuple[_Header, Iterator[Line]]:
@@ -127,7 +127,7 @@ def _open_binary(path: Path | str, wanted: Region | None) -> tuple[_Header, Iter
     file = pysam.VariantFile(str(path))
     header = _parse_header(str(file.header).splitlines(), path)
     if wanted is not None and _has_index(path):
-        contig = match_contig(wanted.contig, list(file.header.contigs), where=path)
+        contig = match_contig(wanted.contig, [str(name) for name in file.header.contigs], where=path)
         return header, (("", str(record).encode()) for record in file.fetch(contig, wanted.start, wanted.end))
     return header, ((f"record {place}", str(record).encode()) for place, record in enumerate(file, start=1))
 

@@ -118,7 +118,7 @@ def _bio2zarr(root: Any) -> _Store:
         lengths = {name: int(size) for name, size in zip(contigs, root["contig_length"][:]) if size > 0}
     return _Store(
         genotypes=root["call_genotype"],
-        phased=root["call_genotype_phased"] if "call_genotype_phased" in root else None,
+        phased=root.get("call_genotype_phased"),
         positions=root["variant_position"][:].astype(np.int64) - 1,
         contig=root["variant_contig"][:].astype(np.int64),
         contigs=contigs,
@@ -130,7 +130,7 @@ def _bio2zarr(root: Any) -> _Store:
 
 def _allel(group: Any) -> _Store:
     variants = group["variants"]
-    names = variants["CHROM"][:].astype(str)
+    names = _text(variants["CHROM"][:]).astype(str)
     contigs, contig = np.unique(names, return_inverse=True)
     return _Store(
         genotypes=group["calldata"]["GT"],
@@ -140,7 +140,7 @@ def _allel(group: Any) -> _Store:
         contigs=contigs.tolist(),
         lengths={},
         alleles=[variants["REF"], variants["ALT"]],
-        samples=[str(name) for name in group["samples"][:]],
+        samples=_text(group["samples"][:]).tolist(),
     )
 
 
@@ -179,6 +179,12 @@ def _blocks(store: _Store, low: int, high: int) -> Iterator[tuple[int, np.ndarra
         genotypes = np.asarray(store.genotypes[rows])
         shape = genotypes.shape[:2]
         phased = np.ones(shape, bool) if store.phased is None else np.asarray(store.phased[rows])
-        columns = [np.asarray(array[rows]) for array in store.alleles]
-        alleles = np.hstack([column.reshape(len(genotypes), -1).astype(object) for column in columns])
+        columns = [_text(array[rows]) for array in store.alleles]
+        alleles = np.hstack([column.reshape(len(genotypes), -1) for column in columns])
         yield rows.start, genotypes, phased, alleles
+
+
+def _text(values: object) -> np.ndarray:
+    """Strings, whichever way the store holds them: bytes, fixed width, or objects."""
+    array = np.asarray(values)
+    return (array.astype(str) if array.dtype.kind == "S" else array).astype(object)

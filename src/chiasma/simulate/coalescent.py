@@ -1,4 +1,4 @@
-"""Coalescent designs: priors, and one tree sequence for each (run seed, index). msprime (GPL-3) is imported when run."""
+"""Coalescent designs: priors, and one tree sequence an address. msprime (GPL-3) is imported when it runs."""
 
 from __future__ import annotations
 

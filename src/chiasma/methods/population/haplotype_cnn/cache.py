@@ -50,9 +50,10 @@ class Store:
             if address not in self.held:
                 self.held[address] = _pack(next(made))
                 fresh.append(address)
+                # kept as they come: a killed run loses little, and callers need not exhaust the iterator
+                if self.folder is not None and (len(fresh) % SHARD == 0 or len(fresh) == len(absent)):
+                    self._save(fresh[-SHARD:])
             yield _unpack(self.held[address])
-        if fresh and self.folder is not None:
-            self._save(fresh)
 
     def _path(self, shard: int) -> Path:
         assert self.folder is not None
@@ -74,7 +75,7 @@ class Store:
             inside = sorted(a for a in self.held if a // SHARD == shard)
             arrays = {f"{a}/{name}": value for a in inside for name, value in self.held[a].items()}
             with atomic_write(self._path(shard), "wb") as handle:
-                np.savez(handle, **arrays)
+                np.savez(handle, **arrays)  # type: ignore[arg-type]
 
 
 def _pack(example: Example) -> Example:

@@ -38,7 +38,7 @@ class Config(_Config):
     test_examples: int = Field(default=1_000, ge=1, description="simulations touched once, at the end")
     cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
     training: TrainingConfig = TrainingConfig(
-        epochs=12, batch_size=64, learning_rate=2e-3, weight_decay=1e-4, schedule="one-cycle"
+        epochs=12, batch_size=32, learning_rate=2e-3, weight_decay=1e-4, schedule="one-cycle"
     )
 
 

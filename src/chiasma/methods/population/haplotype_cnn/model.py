@@ -9,6 +9,8 @@ from torch.nn import functional
 from chiasma.methods.population.haplotype_cnn.config import Config
 from chiasma.simulate.coalescent import DESIGNS
 
+_LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Sites between the pairs whose linkage disequilibrium the exchangeable network is given."""
 _GROUPS = 8
 """Groups of like size into which a batch is cut."""
 
@@ -35,7 +37,7 @@ class Exchangeable(nn.Module):
         self.along_row = nn.Linear(config.width, rows, bias=False)
         # distances are the same in every row: their filters run once, not once a haplotype
         self.distances = nn.Conv1d(2, rows, config.width, padding=config.width // 2)
-        pooled = (2 * rows + 1) * len(sizes) + 2
+        pooled = (2 * rows + 1 + 2 * len(_LAGS)) * len(sizes) + 2
         widths = [pooled, channels, channels, channels]
         self.along_sites = nn.ModuleList(
             nn.Conv1d(a, b, 5, padding=2 * d, dilation=d) for a, b, d in zip(widths, widths[1:], (1, 2, 4))
@@ -68,6 +70,7 @@ class Exchangeable(nn.Module):
             rows = functional.relu(self.along_row(windows) + shared)  # (batch, haplotype, site, channel)
             frequency = block.mean(dim=1, keepdim=True)  # (batch, 1, site)
             moments += [rows.mean(dim=1).transpose(1, 2), rows.square().mean(dim=1).transpose(1, 2), frequency]
+            moments.append(_linkage(block, mask))
         x = torch.cat([*moments, gaps], dim=1) * mask  # (batch, channel, site)
         for number, layer in enumerate(self.along_sites):
             new = functional.relu(layer(x)) * mask
@@ -77,6 +80,24 @@ class Exchangeable(nn.Module):
         size = torch.log1p(n_sites.to(x.dtype))[:, None] / 4
         features = torch.cat([mean, x.amax(dim=2), size, 1 / count], dim=1)
         return self.out(functional.relu(self.dense(self.dropout(features))))
+
+
+def _linkage(alleles: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """r2 of each site with the one so many sites on, and whether they show all four gametes (batch, 2 lags, site)."""
+    frequency = alleles.mean(dim=1)  # (batch, site), of codes -1 and 1
+    channels = []
+    for lag in _LAGS:
+        if lag >= alleles.shape[2]:
+            channels += [torch.zeros_like(frequency)] * 2
+            continue
+        p, q = frequency[:, :-lag], frequency[:, lag:]
+        both = (alleles[:, :, :-lag] * alleles[:, :, lag:]).mean(dim=1)
+        r2 = (both - p * q).square() / ((1 - p * p) * (1 - q * q)).clamp(min=1e-3)
+        # the rarest of the four gametes has this frequency, times four
+        rarest = torch.stack([1 + p + q + both, 1 + p - q - both, 1 - p + q - both, 1 - p - q + both]).amin(dim=0)
+        found = (rarest > 1e-3).to(alleles.dtype)
+        channels += [functional.pad(channel * mask[:, 0, lag:], (0, lag)) for channel in (r2, found)]
+    return torch.stack(channels, dim=1)
 
 
 def _gaps(positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

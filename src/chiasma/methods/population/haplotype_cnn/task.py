@@ -134,7 +134,7 @@ class HaplotypeTask:
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
         """Probabilities, or parameters on the log scale."""
-        outputs = self._forward(model, batch).cpu().double()
+        outputs = self._forward(model, batch).detach().cpu().double()
         if self._meta["kind"] == "multiclass":
             values = outputs.softmax(dim=1).numpy()
         else:

@@ -1,0 +1,41 @@
+import pytest
+
+from chiasma.core.errors import RunError, UsageError
+from chiasma.run.executor import stream
+from executor_tasks import always_die, die_once, fail, square
+
+
+def test_local_equals_serial_in_order():
+    serial = [value for value, _ in stream(square, range(40))]
+    local = list(stream(square, range(40), executor="local", workers=2, chunk=3))
+    assert [value for value, _ in local] == serial
+    assert {threads for _, threads in local} == {"1"}
+
+
+def test_a_killed_worker_is_replaced(tmp_path):
+    tasks = [(i, str(tmp_path / "died")) for i in range(8)]
+    assert list(stream(die_once, tasks, executor="local", workers=1, chunk=2)) == list(range(8))
+    assert (tmp_path / "died").exists()
+
+
+def test_gives_up_and_passes_errors_on():
+    with pytest.raises(RunError, match="died 3 times"):
+        list(stream(always_die, [1], executor="local", workers=1))
+    with pytest.raises(KeyError):
+        list(stream(fail, [1], executor="local", workers=1))
+    with pytest.raises(UsageError, match="unknown executor"):
+        list(stream(square, [1], executor="ray"))
+
+
+def test_looks_ahead_only_so_far():
+    taken = []
+
+    def tasks():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    results = stream(square, tasks(), executor="local", workers=1, chunk=1, look_ahead=2)
+    next(results)
+    assert len(taken) <= 3
+    results.close()

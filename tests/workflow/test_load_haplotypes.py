@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.data.dataset import Target
+from chiasma.methods.population.haplotype_cnn import examples
+from chiasma.methods.population.haplotype_cnn.config import default, tiny
+from chiasma.methods.population.haplotype_cnn.task import make_task
+from chiasma.workflow.load_haplotypes import load_haplotypes
+from chiasma.workflow.load_simulations import load_simulations
+
+msprime = pytest.importorskip("msprime")
+TARGET = Target("regression", np.zeros(0), ("log_rho",), "natural log of 4 N r L")
+
+
+def simulate(length=65_000, samples=10):
+    ancestry = msprime.sim_ancestry(
+        samples, population_size=1e4, sequence_length=length, recombination_rate=1e-8, random_seed=1
+    )
+    return msprime.sim_mutations(ancestry, rate=3e-8, random_seed=1)
+
+
+def test_trees_and_vcf_predict_from_the_same_arrays(tmp_path):
+    ts = simulate()
+    ts.dump(tmp_path / "x.trees")
+    with open(tmp_path / "x.vcf", "w") as handle:
+        ts.write_vcf(handle, position_transform=lambda p: np.asarray(p, int) + 1)
+    batches = []
+    for name in ("x.trees", "x.vcf"):
+        data, where = load_haplotypes(tmp_path / name, tiny(), target=TARGET, seed=3)
+        assert not data.problems() and len(data) == 3 and where.lengths.tolist() == [20_001] * 3
+        assert "12 of 20 haplotypes" in data.notes["haplotypes"]
+        meta = {"kind": "regression", "names": ["log_rho"], "mean": [0.0], "deviation": [1.0]}
+        batches.append(next(make_task(tiny(), data, None, meta=meta).batches("all", 0, 0)))
+    assert all(batches[0][name].numpy().tobytes() == batches[1][name].numpy().tobytes() for name in batches[0])
+
+
+def test_bad_input(tmp_path):
+    ts = simulate(length=30_000, samples=3)
+    ts.dump(tmp_path / "few.trees")
+    with pytest.raises(InsufficientDataError, match="too few haplotypes"):
+        load_haplotypes(tmp_path / "few.trees", tiny(), target=TARGET)
+    with pytest.raises(InputError, match="populations"):
+        load_haplotypes(
+            tmp_path / "few.trees", tiny().replace(target="introgression", haplotypes=(3, 3)), target=TARGET
+        )
+    with open(tmp_path / "x.vcf", "w") as handle:
+        ts.write_vcf(handle, allow_position_zero=True)
+    text = (tmp_path / "x.vcf").read_text()
+    (tmp_path / "loose.vcf").write_text(text.replace("|", "/"))
+    with pytest.raises(InputError, match="not phased"):
+        load_haplotypes(tmp_path / "loose.vcf", tiny(), target=TARGET)
+    with pytest.raises(InsufficientDataError, match="no window"):
+        load_haplotypes(tmp_path / "few.trees", tiny().replace(haplotypes=(4,)), target=TARGET, region="1:1-9000")
+
+
+def test_simulations_are_split_by_address():
+    config = tiny().replace(train_examples=30)
+    data, split = load_simulations(config, seed=5)
+    assert split.sizes() == {"train": 30, "valid": 16, "calibration": 16, "test": 16}
+    assert not split.problems() and not data.problems()
+    assert split.proof["shared_addresses"] == 0
+    held = data.x.index[split.where("valid", "calibration", "test")]
+    assert all(examples.held_out(config, 5, int(i)) for i in held)
+    assert data.skips[0].count == held.max() + 1 - 30 - 48
+    again, _ = load_simulations(config, seed=5)
+    assert np.array_equal(again.target.values, data.target.values)
+
+
+@pytest.mark.realdata
+def test_lct(data_dir):
+    folder = data_dir / "population/lct_1kg"
+    samples = f"{folder / 'samples.tsv'}:population=CEU"
+    data, where = load_haplotypes(folder / "lct_1kg_phase3.vcf.gz", default(), target=TARGET, samples=samples)
+    assert len(data) + sum(skip.count for skip in data.skips if "windows" in skip.reason) == 16
+    assert set(where.chrom) == {"2"} and "50 of 198" in data.notes["haplotypes"]
