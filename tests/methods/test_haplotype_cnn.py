@@ -30,7 +30,7 @@ def test_published_network_has_the_published_sizes():
 
 def outputs(model, batch):
     with torch.no_grad():
-        return model.eval()(batch["haplotypes"].float(), batch["positions"], batch["n_sites"])
+        return model.eval()(batch["alleles"].float(), batch["positions"], batch["n_sites"])
 
 
 def test_exchangeable_does_not_see_order_padding_or_company():
@@ -40,16 +40,16 @@ def test_exchangeable_does_not_see_order_padding_or_company():
     model = build_seeded(build, config, 1, seed=1)
     whole = outputs(model, batch)
     order = torch.randperm(12, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(outputs(model, {**batch, "haplotypes": batch["haplotypes"][:, order]}), whole, atol=1e-5)
+    assert torch.allclose(outputs(model, {**batch, "alleles": batch["alleles"][:, order]}), whole, atol=1e-5)
     alone = torch.cat([outputs(model, {k: v[i : i + 1] for k, v in batch.items()}) for i in range(5)])
     assert torch.allclose(alone, whole[:5], atol=1e-5)
     pad = {
-        "haplotypes": torch.nn.functional.pad(batch["haplotypes"], (0, 9)),
+        "alleles": torch.nn.functional.pad(batch["alleles"], (0, 9)),
         "positions": torch.nn.functional.pad(batch["positions"], (0, 9), value=-1),
         "n_sites": batch["n_sites"],
     }
     assert torch.allclose(outputs(model, pad), whole, atol=1e-5)
-    fewer = outputs(model, {**batch, "haplotypes": batch["haplotypes"][:, :7]})
+    fewer = outputs(model, {**batch, "alleles": batch["alleles"][:, :7]})
     assert fewer.shape == whole.shape and torch.isfinite(fewer).all()
 
 
@@ -63,10 +63,10 @@ def test_populations_stay_apart():
     whole = outputs(model, batch)
     within = torch.tensor([4, 3, 2, 1, 0, 8, 7, 6, 5])
     across = torch.tensor([8, 1, 2, 3, 4, 5, 6, 7, 0])
-    assert torch.allclose(outputs(model, {**batch, "haplotypes": batch["haplotypes"][:, within]}), whole, atol=1e-5)
-    assert not torch.allclose(outputs(model, {**batch, "haplotypes": batch["haplotypes"][:, across]}), whole, atol=1e-5)
+    assert torch.allclose(outputs(model, {**batch, "alleles": batch["alleles"][:, within]}), whole, atol=1e-5)
+    assert not torch.allclose(outputs(model, {**batch, "alleles": batch["alleles"][:, across]}), whole, atol=1e-5)
     with pytest.raises(ValueError, match="told apart"):
-        outputs(model, {**batch, "haplotypes": batch["haplotypes"][:, :6]})
+        outputs(model, {**batch, "alleles": batch["alleles"][:, :6]})
     columns = task.predict(model, batch)
     assert np.allclose(sum(columns.values()), 1)
 

@@ -34,27 +34,19 @@ def statistics_of(data: Dataset) -> np.ndarray:
         raise InputError("simulated haplotypes are needed", got=type(data.x).__name__)
     key = (repr(data.x.config), data.x.run_seed, np.asarray(data.x.index).tobytes())
     if key not in _tables:
-        sizes = _sizes(data.x)
         while len(_tables) >= _MOST_TABLES:
             _tables.pop(next(iter(_tables)))
-        _tables[key] = np.array([_row(example, sizes) for example in data.x]).reshape(len(data.x), -1)
+        _tables[key] = np.array([_row(example) for example in data.x]).reshape(len(data.x), -1)
     return _tables[key]
 
 
-def _sizes(x: Simulated) -> tuple[int, ...]:
-    """Haplotypes of each population, where the configuration says so."""
-    from chiasma.simulate import coalescent
-
-    design = coalescent.DESIGNS.get(getattr(x.config, "target", ""))
-    return getattr(x.config, "haplotypes", ()) or (design.haplotypes if design else ())
-
-
-def _row(example: dict[str, np.ndarray], sizes: tuple[int, ...]) -> np.ndarray:
+def _row(example: dict[str, np.ndarray]) -> np.ndarray:
     haplotypes = as_haplotypes(example)
     positions = haplotypes.positions - haplotypes.start
     blocks = [haplotypes.alleles]
     between: list[float] = []
-    if len(sizes) == 2 and sum(sizes) == haplotypes.n_haplotypes:
+    sizes = example.get("sizes", np.zeros(0))
+    if len(sizes) == 2:
         first, second = np.split(haplotypes.alleles, [sizes[0]])
         blocks += [first, second]
         differences = (first[:, None] != second[None]).sum(axis=2)

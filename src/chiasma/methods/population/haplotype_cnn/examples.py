@@ -63,13 +63,14 @@ def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]
 
     Returns:
         alleles int8 (haplotype, site), 1 derived; positions float64 (site,), bases; region (start, end), bases;
-        target, as `draw` gives it.
+        sizes (population,), haplotypes of each, in row order; target, as `draw` gives it.
     """
     haplotypes = from_tree_sequence(tree_sequence(config, run_seed, index)).haplotypes
     return {
         "alleles": haplotypes.alleles,
         "positions": haplotypes.positions,
         "region": np.array([haplotypes.start, haplotypes.end]),
+        "sizes": np.array(sample_sizes(config)),
         "target": draw(config, run_seed, index),
     }
 

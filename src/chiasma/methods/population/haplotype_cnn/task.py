@@ -88,7 +88,7 @@ class HaplotypeTask:
         return math.ceil(len(self.parts.get(part, ())) / self._size(part))
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
-        """Batches with haplotypes int8 (batch, haplotype, site), positions, n_sites and, where known, y."""
+        """Batches with alleles int8 (batch, haplotype, site), positions, n_sites and, where known, y."""
         index = self.parts.get(part, np.zeros(0, np.int64))
         if part == "train" and epoch > 0:
             index = generator(seed, "train", epoch).permutation(index)
@@ -107,7 +107,7 @@ class HaplotypeTask:
         if self.config.architecture == "exchangeable":
             cut = min(cut, max(2, int(n_sites.max())))
         batch = {
-            "haplotypes": torch.from_numpy(np.stack([one.alleles[:, :cut] for one in encoded])),
+            "alleles": torch.from_numpy(np.stack([one.alleles[:, :cut] for one in encoded])),
             "positions": torch.from_numpy(np.stack([one.positions[:cut] for one in encoded])),
             "n_sites": torch.from_numpy(n_sites),
         }
@@ -120,7 +120,7 @@ class HaplotypeTask:
         return batch
 
     def _forward(self, model: nn.Module, batch: Batch) -> torch.Tensor:
-        return model(batch["haplotypes"].float(), batch["positions"], batch["n_sites"])
+        return model(batch["alleles"].float(), batch["positions"], batch["n_sites"])
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """Squared error in standard deviations of the log parameters, or cross-entropy."""
