@@ -58,7 +58,8 @@ def _compare(values: Mapping[str, Any]) -> None:
     rows = [{**row, "figure": estimate(row[found.primary])} for row in found.table]
     for row in rows:
         row["simple"] = "rival" if row["rival"] else ""
-    text = f"{found.verdict}\n\n{table(rows, ['name', 'simple', 'figure', 'cpu_seconds', 'parameters'])}\n\nreport: {found.report}"
+    shown = table(rows, ["name", "simple", "figure", "cpu_seconds", "parameters"])
+    text = f"{found.verdict}\n\n{shown}\n\nreport: {found.report}"
     emit(
         {"verdict": found.verdict, "table": found.table, "pairs": found.pairs}, text, as_json=values.get("json", False)
     )

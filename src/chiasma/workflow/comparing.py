@@ -91,8 +91,8 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     table = []
     for name, values in everyone.items():
         found = bootstrap(first.target, values, first.unit, **common)
-        figures = {metric: estimate.to_dict() for metric, estimate in found.items()}
-        table.append({"name": name, "rival": name in rivals, **figures, **cost.get(name, {})})
+        row = {metric: estimate.to_dict() for metric, estimate in found.items()}
+        table.append({"name": name, "rival": name in rivals, **row, **cost.get(name, {})})
     primary = read_json(runs[0] / "metrics.json")["primary"]
     described = [pair.to_dict() for pair in pairs]
     text = " ".join(sentences)

@@ -56,7 +56,7 @@ def _network_cost(job: Job, prepared: Any) -> dict[str, Any]:
     parameters = sum(weights.numel() for weights in model.parameters())
     return {
         "parameters": f"{parameters:,}",
-        "training": f"at most {minutes:.1f} min for {config.training.epochs} epochs on the CPU ({step * 1e3:.0f} ms a step)",
+        "training": f"at most {minutes:.1f} min for {config.training.epochs} epochs on the CPU",
         "memory": f"about {(16 * parameters + 500_000_000) / 1e9:.1f} GB",
         "disk": f"about {(16 * parameters + 5_000_000) / 1e6:.0f} MB",
     }

@@ -12,7 +12,6 @@ import numpy as np
 
 from chiasma.core.files import read_json, write_json
 from chiasma.data.dataset import Dataset, Target
-from chiasma.data.results import Estimate
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.opponents import Opponents, load_opponents
@@ -48,7 +47,7 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
     fitted.save(folder)
     test, test_scores = kept.take(part == "test"), scores[part == "test"]
     target, unit = test.target, test.unit
-    common = {"unit_name": test.unit_name, "seed": options.seed, "draws": options.draws}
+    common: dict[str, Any] = {"unit_name": test.unit_name, "seed": options.seed, "draws": options.draws}
     estimates = bootstrap(target, test_scores, unit, **common)
     baselines = {name: bootstrap(target, values, unit, **common) for name, values in opponents.scores.items()}
     ratios = None
@@ -140,6 +139,7 @@ def _distance(prepared: Prepared, test: Dataset) -> np.ndarray | None:
     from chiasma.stats.sharing import containment
 
     train = prepared.dataset.take(prepared.split.where("train")).x
+    assert isinstance(train, Sequences)
     return 1.0 - containment(test.x, train).share
 
 
@@ -218,12 +218,3 @@ def read_test(run: Path) -> tuple[TestPart, np.ndarray]:
     rivals = load_opponents(run).scores if (run / "rivals.json").exists() else {}
     seed = int(conditions["seed"])
     return TestPart(target, table.ids, unit, conditions["unit_name"], seed, rivals), table.scores()
-
-
-def as_estimates(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
-    """Estimates from metrics.json."""
-    nan = float("nan")
-    return {
-        name: Estimate(*[nan if item[key] is None else item[key] for key in ("value", "low", "high")], item["unit"])
-        for name, item in figures.items()
-    }
