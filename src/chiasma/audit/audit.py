@@ -4,7 +4,7 @@ Nat Rev Genet 23:169): distributional difference, dependent examples, confoundin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -75,6 +75,11 @@ def audit(
             findings.append(Finding(pitfall, f"{name}-skipped", "note", message, {"budget_s": budget_s}))
             continue
         findings += check(context)
+    return collect(findings)
+
+
+def collect(findings: Iterable[Finding]) -> Audit:
+    """Findings as an audit, the gravest first, with the verdict on them."""
     ordered = sorted(findings, key=lambda finding: -ORDER.index(finding.severity))
     return Audit(verdict(ordered), tuple(ordered))
 
@@ -86,14 +91,21 @@ def _warning(text: str) -> Finding:
 def verdict(findings: list[Finding]) -> str:
     """Two or three sentences: may the test figures be believed, why not, and what to keep in mind."""
     by = {severity: [finding for finding in findings if finding.severity == severity] for severity in ORDER}
-    examined = len(findings)
+    blind = ""
+    if any(finding.name == "no-label" for finding in findings):
+        blind = " Without labels, confounding and imbalance could not be examined."
     if critical := by["critical"]:
-        rest = f" {len(critical) - 1} more such findings follow." if len(critical) > 1 else ""
-        return (
-            f"Figures from these data and this split should not be believed as they stand. {critical[0].message}{rest}"
-        )
+        rest = _more(len(critical) - 1, "such finding")
+        head = "Figures from these data and this split should not be believed as they stand."
+        return f"{head} {critical[0].message}{rest}{blind}"
     if warnings := by["warning"]:
-        more = f" {len(warnings) - 1} more warnings follow." if len(warnings) > 1 else ""
-        return f"Nothing forbids belief in the test figures, with reservations. {warnings[0].message}{more}"
-    notes = f"; {len(by['note'])} are worth a note" if by["note"] else ""
-    return f"No leak, confounder or imbalance that would spoil the test figures was found ({examined} findings{notes})."
+        rest = _more(len(warnings) - 1, "warning")
+        return f"Nothing forbids belief in the test figures, with reservations. {warnings[0].message}{rest}{blind}"
+    what = "No leak" if blind else "No leak, confounder or imbalance"
+    notes = f", {len(by['note'])} of them worth a note" if by["note"] else ""
+    return f"{what} that would spoil the test figures was found ({len(findings)} findings{notes}).{blind}"
+
+
+def _more(count: int, what: str) -> str:
+    """How many more there are, as a sentence."""
+    return "" if not count else f" One more {what} follows." if count == 1 else f" {count} more {what}s follow."

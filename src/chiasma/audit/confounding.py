@@ -46,6 +46,9 @@ def simple_predictors(context: Context) -> dict[str, np.ndarray]:
     elif context.rows is not None:
         predictors["missing values"] = np.isnan(context.rows).mean(axis=1)[:, None]
         predictors["sum of all features"] = np.nansum(context.rows, axis=1)[:, None]
+    if not isinstance(data.x, Sequences) and (places := coordinates(data)) is not None:
+        size = np.log(np.maximum(places.end - places.start, 1))
+        predictors["length"] = np.column_stack([size, size**2])
     if (place := _position(context)) is not None:
         predictors["position"] = place
     for name, values in data.columns.items():
@@ -86,6 +89,15 @@ def _levels(values: np.ndarray) -> np.ndarray | None:
     return np.eye(len(names))[code.ravel()] if few else None
 
 
+def case_columns(context: Context) -> np.ndarray | None:
+    """Share of lower-case letters and its square (example, column); None where unknown or the same everywhere."""
+    column = context.data.columns.get("lower_case_share")
+    if column is None:
+        return None
+    share = np.nan_to_num(np.asarray(column, float))
+    return np.column_stack([share, share**2]) if np.ptp(share) else None
+
+
 def _judged(context: Context, name: str, x: np.ndarray) -> Finding:
     figure = context.rate(crossed_scores(x, context.y, context.fold))
     note, warning, critical = LIMITS.get(name, USUAL)
@@ -104,18 +116,15 @@ def _judged(context: Context, name: str, x: np.ndarray) -> Finding:
 
 def _case(context: Context) -> list[Finding]:
     """Whether lower case in the file tells the classes apart: a trap for tools that keep it (this one does not)."""
-    column = context.data.columns.get("lower_case_share")
-    if column is None or context.continuous:
+    share = case_columns(context)
+    if share is None or context.continuous:
         return []
-    share = np.nan_to_num(np.asarray(column, float))
-    if np.ptp(share) == 0:
-        return []
-    figure = context.rate(crossed_scores(np.column_stack([share, share**2]), context.y, context.fold))
-    severity = graded(strength(figure, continuous=False), note=0.6, warning=1.01, critical=0.9)
+    figure = context.rate(crossed_scores(share, context.y, context.fold))
+    severity = graded(strength(figure, continuous=False), note=0.6, warning=0.9, critical=1.01)
     message = f"Letter case alone reaches AUROC {shown(figure)}. Case never reaches a model here"
     message += (
         ", but it separates the classes: the files were made differently, and any tool that reads case learns that."
-        if severity == "critical"
+        if severity == "warning"
         else "."
     )
     return [Finding("format", "letter-case", severity, message, {"metric": "AUROC", **figure.to_dict()})]

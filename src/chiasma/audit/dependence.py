@@ -32,6 +32,8 @@ def across_the_split(context: Context) -> list[Finding]:
     found = []
     for key, what in (("shared_ids", "ids"), ("shared_units", f"units ({context.data.unit_name})")):
         count = int(proof[key])
+        if key == "shared_units" and not count and context.data.unit_name == "example":
+            continue  # each example is its own unit: nothing more is said than of ids
         message = f"{count:,} {what} occur in more than one part." if count else f"No {what} occur in two parts."
         found.append(Finding(PITFALL, key.replace("_", "-"), "critical" if count else "ok", message, {"count": count}))
     described = (
@@ -131,10 +133,13 @@ def _one_per_unit(places: Intervals, unit: np.ndarray) -> np.ndarray:
 def _one_self_overlap(places: Intervals, what: str) -> Finding:
     found = self_overlap(places)
     severity = graded(found.fold, note=1.001, warning=1.1, critical=2.0)
+    advice = "." if severity == "ok" else "; merge them, or keep overlapping ones in one part (--split locus)."
+    fold = f"{found.fold:.1f}" if found.fold >= 1.05 else f"{found.fold:.3f}"
     message = (
-        f"The {len(places):,} {what} cover {found.union:,} bp {found.fold:.1f} times over: "
-        f"{found.involved:,} overlap another, in {found.pairs:,} pairs"
-        + ("." if severity == "ok" else "; merge them, or keep overlapping ones in one part (--split locus).")
+        f"The {len(places):,} {what} cover {found.union:,} bp {fold} times over: "
+        f"{found.involved:,} overlap another, in {found.pairs:,} pairs{advice}"
+        if found.pairs
+        else f"None of the {len(places):,} {what} overlaps another."
     )
     figures = {"what": what, "total": found.total, "union": found.union, "fold": found.fold}
     figures |= {"pairs": found.pairs, "involved": found.involved}

@@ -2,284 +2,183 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from chiasma.audit.audit import audit, verdict
-from chiasma.audit.claims import check_claims
-from chiasma.audit.context import make_context
-from chiasma.audit.words import ORDER
-from chiasma.core.errors import FormatError, InsufficientDataError, MismatchError, UsageError
-from chiasma.data.dataset import Dataset, Target
-from chiasma.data.intervals import Intervals
-from chiasma.data.matrix import Matrix, Views
-from chiasma.data.results import Audit, Finding, Predictions
-from chiasma.data.sequences import Sequences, concatenate
+from chiasma.audit.audit import audit, collect
+from chiasma.audit.hypothetical import if_divided_at_random
+from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError, list_some
+from chiasma.data.dataset import Dataset, Skip, Target
+from chiasma.data.matrix import Matrix
+from chiasma.data.results import Audit, Finding
+from chiasma.data.sequences import Sequences
 from chiasma.data.split import Split
 from chiasma.split.make import make_split
 from chiasma.split.options import SplitOptions
 from chiasma.split.proof import prove
-
-_INTERVALS = (".bed", ".narrowpeak", ".broadpeak")
-_CONTAINERS = (".h5mu", ".h5ad")
-_NOT_SCORES = ("id", "y", "label", "truth", "part", "set", "name")
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """What one file holds.
-
-    Attributes:
-        ids: (example,).
-        x: sequences, or measurements; a matrix without columns for bare intervals.
-        columns: per-example columns for the audit.
-        labels: label columns as text, empty where the file has none.
-    """
-
-    ids: np.ndarray
-    x: Sequences | Matrix | Views
-    columns: dict[str, np.ndarray] = field(default_factory=dict)
-    labels: dict[str, list[str]] = field(default_factory=dict)
+from chiasma.workflow.audit_claims import claims_alone, read_predictions, strangers
+from chiasma.workflow.audit_parts import Part, apart, join, read_part, some_skipped, suffix
 
 
 def audit_files(
-    train: Path | str,
+    train: Path | str | Mapping[str, Path | str],
     test: Path | str | None = None,
     *,
-    labels: str | None = None,
+    labels: str | Sequence[str] | None = None,
     predictions: Path | str | None = None,
     fasta: Path | str | None = None,
+    full_features: Path | str | None = None,
     seed: int = 0,
 ) -> Audit:
     """Audit data or a division that somebody else made.
 
     Args:
-        train: BED or narrowPeak, FASTA, a table of sequences or of measurements, h5ad or h5mu; plain or gzip.
+        train: BED or narrowPeak, FASTA, a table of sequences or of measurements, h5ad or h5mu; plain or gzip. Or one
+            such file for each class, {"positive": FILE, "negative": FILE}.
         test: the test part, of the same kind; without it the data are divided here, and the audit says how.
-        labels: FILE[:COLUMN] with a label for each id; by default those that the files hold, if any.
+        labels: FILE[:COLUMN] with a label for each id, or several; by default those that the files hold, if any.
         predictions: TSV, CSV or Parquet with id, scores, and perhaps y, for test examples.
         fasta: genome, to look at the sequences of intervals.
+        full_features: the matrix before features were selected, with the rows of train and test.
         seed: root of folds, permutations and of the division, if made here.
 
     Raises:
-        MismatchError: train and test are of different kinds or have different features.
-        FormatError, InputError, UsageError: from the readers.
+        MismatchError: the files are of different kinds or have different features or samples.
+        UsageError: classes are given twice, as files and as labels.
+        FormatError, InputError: from the readers.
     """
-    parts = [_read(path, fasta) for path in (train, test) if path is not None]
-    if len(parts) == 2 and all(isinstance(part.x, Sequences) for part in parts):
-        parts[0] = _apart(parts[0], parts[1])
-    joined = parts[0] if len(parts) == 1 else _join(*parts, where=f"{train} and {test}")
-    in_test = np.repeat([False, True], [len(parts[0].ids), len(joined.ids) - len(parts[0].ids)])
-    claims, truth = (None, {}) if predictions is None else _read_predictions(predictions)
-    data, kept, skipped = _dataset(joined, labels)
-    split, notes = _given(data, in_test[kept]) if len(parts) == 2 else _made(data, seed)
+    joined, in_test = _read_all(train, test, fasta, labelled=labels is not None)
+    claims, truth = (None, {}) if predictions is None else read_predictions(predictions)
+    data, kept = _dataset(joined, [labels] if isinstance(labels, str) else list(labels or []))
+    split, notes = _made(data, seed) if test is None else (_given(data, in_test[kept]), [])
     labelled = data.target.kind != "none"
-    found = audit(data, split, seed=seed, predictions=claims if labelled else None)
-    extra = [*notes, *skipped]
-    if claims is not None and not labelled:
-        extra += _claims_alone(data, split, claims, truth)
-    ordered = sorted([*found.findings, *extra], key=lambda finding: -ORDER.index(finding.severity))
-    return Audit(verdict(ordered), tuple(ordered))
+    full = None if full_features is None else _full_matrix(full_features, data)
+    found = audit(data, split, seed=seed, predictions=claims if labelled else None, full_features=full)
+    skips = [*joined.skips, *data.skips]
+    if claims is not None:
+        skips += some_skipped(f"{Path(str(predictions)).name}: prediction of no example", strangers(claims, data.ids))
+        notes += [] if labelled else claims_alone(data, split, claims, truth)
+    return collect([*found.findings, *notes, *[skipped(skip) for skip in skips]])
 
 
-def _suffix(path: Path | str) -> str:
-    name = Path(path).name.lower()
-    for compressed in (".gz", ".bgz"):
-        name = name.removesuffix(compressed)
-    return Path(name).suffix
+def skipped(skip: Skip) -> Finding:
+    """What was left out, as a note."""
+    figures = {"reason": skip.reason, "count": skip.count, "examples": list(skip.examples)}
+    return Finding("format", "skipped", "note", f"{str(skip)[:1].upper()}{str(skip)[1:]}.", figures)
 
 
-def _read(path: Path | str, fasta: Path | str | None) -> _Part:
-    if _suffix(path) in _INTERVALS:
-        return _read_intervals(path, fasta)
-    if _suffix(path) in _CONTAINERS:
-        from chiasma.io.containers import read_h5ad, read_h5mu
-
-        x: Matrix | Views = read_h5mu(path) if _suffix(path) == ".h5mu" else read_h5ad(path)
-        return _Part(x.samples, x)
-    from chiasma.io.sequence_table import read_labelled
-    from chiasma.io.tables import read_matrix
-
-    if _suffix(path) != ".parquet":
-        try:
-            read = read_labelled(path)
-        except FormatError as error:
-            if "no column of DNA" not in error.what:
-                raise
-        else:
-            columns = {"lower_case_share": read.records.lower_case_share}
-            columns |= {} if read.group is None else {"group": read.group}
-            found = read.records.sequences
-            return _Part(found.ids, found, columns | _place_columns(found.intervals), read.labels)
-    matrix = read_matrix(path)
-    return _Part(matrix.samples, matrix)
+def _read_all(
+    train: Path | str | Mapping[str, Path | str], test: Path | str | None, fasta: Path | str | None, *, labelled: bool
+) -> tuple[Part, np.ndarray]:
+    """All examples, and which come from the test file (example,)."""
+    if isinstance(train, Mapping):
+        if test is not None or labelled or len(train) < 2:
+            raise UsageError(
+                "a file for each class stands alone",
+                got=list_some(train),
+                expected="two classes or more, without a test file or labels",
+                do="or give --train, --test and --labels",
+            )
+        joined = _classes(train, fasta)
+        return joined, np.zeros(len(joined.ids), bool)
+    first = read_part(train, fasta)
+    if test is None:
+        return first, np.zeros(len(first.ids), bool)
+    second = read_part(test, fasta)
+    joined = join(apart(first, second, prefix="train"), second, where=f"{train} and {test}")
+    return joined, np.arange(len(joined.ids)) >= len(first.ids)
 
 
-def _place_columns(places: Intervals | None) -> dict[str, np.ndarray]:
-    return {} if places is None else {"chrom": places.chrom, "start": places.start, "end": places.end}
+def _classes(files: Mapping[str, Path | str], fasta: Path | str | None) -> Part:
+    """One file for each class, the class as label."""
+    joined: Part | None = None
+    names: list[str] = []
+    for name, path in files.items():
+        part = replace(read_part(path, fasta), labels={})
+        names += [name] * len(part.ids)
+        part = part if joined is None else part.renamed_apart(joined.ids, prefix=name)
+        joined = part if joined is None else join(joined, part, where=str(path))
+    assert joined is not None
+    return replace(joined, labels={"class": names})
 
 
-def _read_intervals(path: Path | str, fasta: Path | str | None) -> _Part:
-    from chiasma.io.bed import read_bed
+def _dataset(part: Part, labels: Sequence[str]) -> tuple[Dataset, np.ndarray]:
+    """A Dataset of the examples with a label (all of them, if there are no labels), and their indices."""
+    from chiasma.io.sequence_table import labels_for, make_target
 
-    places = read_bed(path)
-    if fasta is None:
-        bare = Matrix(np.zeros((len(places), 0)), places.names, np.zeros(0, dtype=object))
-        return _Part(places.names, bare, _place_columns(places))
-    from chiasma.encode.windows import extract
-    from chiasma.io.genome import open_genome
-
-    sequences, _ = extract(open_genome(fasta), places)
-    return _Part(sequences.ids, sequences, _place_columns(sequences.intervals))
-
-
-def _apart(train: _Part, test: _Part) -> _Part:
-    """Training ids that only happen to be test ids (another sequence bears them) get a prefix."""
-    assert isinstance(train.x, Sequences) and isinstance(test.x, Sequences)
-    known = {str(name): index for index, name in enumerate(test.ids)}
-    ids = []
-    for index, name in enumerate(train.ids.astype(str)):
-        other = known.get(name)
-        same = other is None or np.array_equal(train.x[index], test.x[other])
-        ids.append(name if same else f"train:{name}")
-    renamed = np.array(ids, dtype=object)
-    return replace(train, ids=renamed, x=replace(train.x, ids=renamed))
+    n, columns = len(part.ids), part.labels
+    where = ", ".join(labels) or "labels in the files"
+    if labels:
+        table: dict[str, str] = {}
+        for spec in labels:
+            name, more = _read_labels(spec, sequences=isinstance(part.x, Sequences))
+            table |= more
+        own = np.array([part.renamed.get(str(name), str(name)) for name in part.ids], dtype=object)
+        columns = {name: labels_for(own, table, where=where)}
+    if not columns:
+        target = Target("none", np.zeros(n, np.int64), ())
+        return Dataset(part.ids, part.x, target, np.arange(n), columns=part.columns), np.arange(n)
+    target, known = make_target(columns, where=where)
+    kept = np.flatnonzero(known)
+    taken = {key: values[kept] for key, values in part.columns.items()}
+    skips = some_skipped("example without a label", part.ids[~known].astype(str).tolist())
+    return Dataset(part.ids[kept], part.x.take(kept), target, np.arange(len(kept)), columns=taken, skips=skips), kept
 
 
-def _join(train: _Part, test: _Part, *, where: str) -> _Part:
-    """Both parts one after the other, with the columns that both have."""
-    columns = {
-        key: np.concatenate([train.columns[key], test.columns[key]]) for key in train.columns.keys() & test.columns
-    }
-    labels = {key: train.labels[key] + test.labels[key] for key in train.labels if key in test.labels}
-    ids = np.concatenate([train.ids, test.ids])
-    if isinstance(train.x, Sequences) and isinstance(test.x, Sequences):
-        x: Sequences | Matrix | Views = concatenate([train.x, test.x])
-    elif isinstance(train.x, Matrix) and isinstance(test.x, Matrix):
-        x = _stack(train.x, test.x, where)
-    elif isinstance(train.x, Views) and isinstance(test.x, Views):
-        common = [name for name in train.x.blocks if name in test.x.blocks]
-        if not common:
-            raise MismatchError("no view is in both files", where=where)
-        x = Views({name: _stack(train.x.blocks[name], test.x.blocks[name], where) for name in common})
-    else:
-        raise MismatchError(
-            "train and test are of different kinds",
-            where=where,
-            got=f"{type(train.x).__name__} and {type(test.x).__name__}",
-            expected="two files of one kind",
-        )
-    return _Part(ids, x, columns, labels)
-
-
-def _stack(train: Matrix, test: Matrix, where: str) -> Matrix:
-    place = {str(name): index for index, name in enumerate(test.features)}
-    both = [index for index, name in enumerate(train.features) if str(name) in place]
-    if not both and len(train.features):
-        raise MismatchError("train and test have no feature in common", where=where)
-    order = [place[str(name)] for name in train.features[both]]
-    values = np.vstack([train.values[:, both], test.values[:, order]])
-    return Matrix(values, np.concatenate([train.samples, test.samples]), train.features[both])
-
-
-def _dataset(part: _Part, labels: str | None) -> tuple[Dataset, np.ndarray, list[Finding]]:
-    """A Dataset of the examples with a label (all of them, if there are no labels), their indices, and who was left."""
-    from chiasma.io.sequence_table import labels_for, make_target, read_labels
+def _read_labels(spec: str, *, sequences: bool) -> tuple[str, dict[str, str]]:
+    """The column's name and the label of each id."""
+    from chiasma.io.sequence_table import read_labels
     from chiasma.io.tables import read_labels as read_table_labels
     from chiasma.io.tables import split_column
 
-    n, columns = len(part.ids), part.labels
-    if labels is not None:
-        path, column = split_column(labels)
-        text = _suffix(path) in (".tsv", ".csv", ".txt") and isinstance(part.x, Sequences)
-        table = read_labels(path, column=column) if text else read_table_labels(labels)
-        plain = np.array([str(name).removeprefix("train:") for name in part.ids], dtype=object)
-        columns = {column or "label": labels_for(plain, table, where=labels)}
-    if not columns:
-        target = Target("none", np.zeros(n, np.int64), ())
-        return Dataset(part.ids, part.x, target, np.arange(n), columns=part.columns), np.arange(n), []
-    target, known = make_target(columns, where=labels or "labels in the files")
-    kept = np.flatnonzero(known)
-    taken = {key: values[kept] for key, values in part.columns.items()}
-    data = Dataset(part.ids[kept], part.x.take(kept), target, np.arange(len(kept)), columns=taken)
-    if len(kept) == n:
-        return data, kept, []
-    message = f"{n - len(kept):,} of {n:,} examples have no label and were left out."
-    return data, kept, [Finding("format", "unlabelled", "warning", message, {"count": n - len(kept)})]
+    path, column = split_column(spec)
+    text = sequences and suffix(path) in (".tsv", ".csv", ".txt")
+    return column or "label", read_labels(path, column=column) if text else read_table_labels(spec)
 
 
-def _given(data: Dataset, in_test: np.ndarray) -> tuple[Split, list[Finding]]:
+def _full_matrix(path: Path | str, data: Dataset) -> Matrix:
+    """The matrix before selection, its rows in the order of the dataset."""
+    full = read_part(path).x
+    if not isinstance(full, Matrix) or not isinstance(data.x, Matrix):
+        got = f"{type(data.x).__name__} and {type(full).__name__}"
+        raise UsageError("selection is examined on matrices", where=path, got=got, expected="two matrices")
+    row = {str(name): index for index, name in enumerate(full.samples)}
+    absent = [str(name) for name in data.ids if str(name) not in row]
+    if absent:
+        raise MismatchError(
+            f"{len(absent)} samples are not in the matrix before selection",
+            where=path,
+            got=list_some(absent),
+            expected="every sample of the audited matrix",
+        )
+    return full.take(np.array([row[str(name)] for name in data.ids]))
+
+
+def _given(data: Dataset, in_test: np.ndarray) -> Split:
     """The division that the two files are."""
     part = np.where(in_test, "test", "train").astype(object)
-    proof = prove(data, part, kind="given")
-    return Split("given", data.ids, part, {}, proof), []
+    return Split("given", data.ids, part, {}, prove(data, part, kind="given"))
 
 
 def _made(data: Dataset, seed: int) -> tuple[Split, list[Finding]]:
-    """A division made here, for data that come without one."""
+    """A division made here, for data that come without one, and what a random one would have leaked."""
     try:
-        split = make_split(data, SplitOptions(seed=seed))
+        try:
+            split = make_split(data, SplitOptions(seed=seed))
+        except InsufficientDataError:  # too few blocks for four parts; two are enough to look at
+            split = make_split(data, SplitOptions(seed=seed, valid=0, calibration=0))
     except (InsufficientDataError, UsageError) as error:
         part = np.full(len(data), "train", dtype=object)
         message = f"No test part was given and none could be made: {error.what}."
         finding = Finding("dependent-examples", "no-split", "warning", message)
         return Split("given", data.ids, part, {}, prove(data, part)), [finding]
     message = f"No test part was given: the data were divided here, by {split.kind}, to look at them."
-    return replace(split, warnings=()), [Finding("dependent-examples", "own-split", "note", message)]
-
-
-def _read_predictions(path: Path | str) -> tuple[Predictions, dict[str, str]]:
-    """Scores by id, and the truth that the table holds (empty if none)."""
-    if _suffix(path) == ".parquet":
-        import pyarrow.parquet as pq
-
-        table: dict[str, list[Any]] = pq.read_table(path).to_pydict()
-    else:
-        import csv
-
-        from chiasma.io.textfile import read_lines
-
-        lines = [line for _, line in read_lines(path) if line.strip()]
-        separator = "\t" if lines and "\t" in lines[0] else ","
-        rows = list(csv.reader(lines, delimiter=separator))
-        if len(rows) < 2 or any(len(row) != len(rows[0]) for row in rows):
-            raise FormatError("not a table of predictions", where=path, expected="a heading, then id, y and scores")
-        table = {name: [row[index] for row in rows[1:]] for index, name in enumerate(rows[0])}
-    key = "id" if "id" in table else next(iter(table))
-    scores = {}
-    for name, values in table.items():
-        if name == key or name.lower() in _NOT_SCORES:
-            continue
-        try:
-            scores[name] = np.array([float(value) for value in values])
-        except (TypeError, ValueError):
-            continue
-    chosen = {name: values for name, values in scores.items() if name.startswith(("p_", "yhat_"))} or scores
-    if not chosen:
-        raise FormatError("no column of scores", where=path, got=", ".join(table), expected="id, y, p")
-    ids = np.array([str(value) for value in table[key]], dtype=object)
-    truth = next((table[name] for name in ("y", "truth", "label") if name in table), [])
-    return Predictions(ids, chosen), {str(name): str(value) for name, value in zip(ids, truth)}
-
-
-def _claims_alone(data: Dataset, split: Split, claims: Predictions, truth: dict[str, str]) -> list[Finding]:
-    """Predictions that bring their own truth, for parts without labels: only they are measured."""
-    from chiasma.io.sequence_table import make_target
-
-    test = split.where("test")
-    held = np.array([i for i in test if truth.get(str(data.ids[i]))], dtype=int)
-    if not len(held):
-        message = "The predictions could not be measured: neither labels nor a column y for test examples."
-        return [Finding("claims", "predictions", "warning", message)]
-    target, known = make_target({"y": [truth[str(data.ids[i])] for i in held]}, where="predictions")
-    held = held[known]
-    values = np.zeros((len(data), *np.shape(target.values)[1:]), np.asarray(target.values).dtype)
-    values[held] = target.values
-    full = replace(data, target=Target(target.kind, values, target.names))
-    part = split.part.copy()
-    part[np.setdiff1d(test, held)] = "dropped"
-    context = make_context(full, replace(split, part=part), seed=0, budget_s=60, predictions=claims)
-    return check_claims(context)
+    if split.kind == "random":
+        message = "No test part was given: the data were divided here, at random, to look at them."
+    notes = [Finding("dependent-examples", "own-split", "note", message)]
+    if split.kind != "random" and (leak := if_divided_at_random(data, seed=seed)) is not None:
+        notes.append(leak)
+    return replace(split, warnings=()), notes

@@ -2,68 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from chiasma.audit.audit import collect
 from chiasma.core.config import read_toml
 from chiasma.core.errors import UsageError
 from chiasma.data.results import Audit, Predictions
-from chiasma.workflow.audit_files import audit_files
+from chiasma.workflow.audit_files import audit_files, skipped
 
 
 def audit(
-    data: Path | str | None = None,
+    data: Path | str | Mapping[str, Path | str] | None = None,
     *,
     train: Path | str | None = None,
     test: Path | str | None = None,
-    labels: str | None = None,
+    labels: str | Sequence[str] | None = None,
     predictions: Path | str | None = None,
     fasta: Path | str | None = None,
+    full_features: Path | str | None = None,
     seed: int = 1,
 ) -> Audit:
     """Look for leakage, confounders, duplicates, imbalance and too little data.
 
     Args:
-        data: a run folder, or a file by itself.
-        train: somebody's training part: BED, FASTA, TSV or h5mu.
+        data: a run folder, a file by itself, or a file for each class ({"positive": FILE, "negative": FILE}).
+        train: somebody's training part: BED, FASTA, TSV, Parquet, h5ad or h5mu.
         test: their test part.
-        labels: F[:COLUMN] with the label of each id.
+        labels: F[:COLUMN] with the label of each id, or several of them.
         predictions: their predictions on the test part (id, y, p).
         fasta: the genome, for BED.
+        full_features: the matrix before features were selected.
         seed: root of the resampling.
 
     Raises:
-        UsageError: neither data nor train, or both.
+        UsageError: neither data nor train, or both; files that a run does not need.
+        InputError: the run is not complete, or a file cannot be read.
     """
     if (data is None) == (train is None):
         raise UsageError("give a file or a run, or --train with --test", do="see 'chiasma audit --help'")
-    if data is not None and (Path(data) / "run.json").exists():
-        return _audit_run(Path(data), seed=seed)
+    if data is not None and not isinstance(data, Mapping) and _is_run(Path(data)):
+        return _audit_run(
+            Path(data), {"test": test, "labels": labels, "predictions": predictions, "fasta": fasta}, seed
+        )
     first = data if data is not None else train
     assert first is not None
     return audit_files(
-        Path(first),
-        None if test is None else Path(test),
+        first,
+        test,
         labels=labels,
-        predictions=None if predictions is None else Path(predictions),
-        fasta=None if fasta is None else Path(fasta),
+        predictions=predictions,
+        fasta=fasta,
+        full_features=full_features,
         seed=seed,
     )
 
 
-def _audit_run(run: Path, *, seed: int) -> Audit:
+def _is_run(path: Path) -> bool:
+    """Whether this is a folder, complete or still in the making; files are not."""
+    return path.is_dir() or path.with_name(f"{path.name}.partial").is_dir()
+
+
+def _audit_run(folder: Path, needless: Mapping[str, object], seed: int) -> Audit:
     """Audit a run again from its own inputs, split and predictions."""
     import pyarrow.parquet as parquet
 
     from chiasma.audit.audit import audit as audit_dataset
+    from chiasma.run.folder import require_run
     from chiasma.split.table import read_split
     from chiasma.workflow.fitting import plan
     from chiasma.workflow.prepare import prepare
 
+    run = require_run(folder)
+    if given := [name for name, value in needless.items() if value is not None]:
+        raise UsageError("a run brings its own files", where=run, got=", ".join(f"--{name}" for name in given))
     record = read_toml(run / "config.toml")
     job = plan(record["method"], record.get("inputs"), config=record["config"], options=record["options"])
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
-    table = parquet.read_table(run / "predictions.parquet").to_pandas()
-    columns = {name: table[name].to_numpy() for name in table if name.startswith(("p_", "yhat_"))}
-    ids = table["id"].to_numpy(dtype=object)
-    found = Predictions(ids, columns, table["part"].to_numpy(dtype=object))
-    return audit_dataset(prepared.dataset, read_split(run / "split.parquet"), seed=seed, predictions=found)
+    table = parquet.read_table(run / "predictions.parquet")
+    names = [name for name in table.column_names if name.startswith(("p_", "yhat_"))]
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
+    ids, part = (np.array(table.column(name).to_pylist(), dtype=object) for name in ("id", "part"))
+    split, claims = read_split(run / "split.parquet"), Predictions(ids, columns, part)
+    found = audit_dataset(prepared.dataset, split, seed=seed, predictions=claims)
+    return collect([*found.findings, *map(skipped, prepared.dataset.skips)])
