@@ -31,6 +31,8 @@ def across_the_split(context: Context) -> list[Finding]:
     proof = split.proof or prove(context.data, split.part, kind=split.kind, parameters=split.parameters)
     found = []
     for key, what in (("shared_ids", "ids"), ("shared_units", f"units ({context.data.unit_name})")):
+        if key not in proof:
+            continue
         count = int(proof[key])
         if key == "shared_units" and not count and context.data.unit_name == "example":
             continue  # each example is its own unit: nothing more is said than of ids
