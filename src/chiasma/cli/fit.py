@@ -26,15 +26,15 @@ from chiasma.core.config import parse_settings, read_toml
 
 def register(app: App, arguments: list[str]) -> None:
     """Add the verb, with the flags of the method that is named."""
-    method = next((word for word in arguments[arguments.index("fit") + 1 :] if not word.startswith("-")), None)
+    method = _method(arguments[arguments.index("fit") + 1 :])
     flags: list[Flag] = []
+    inputs: list[Flag] = []
     if method is not None:
         from chiasma.workflow.method import load_method
 
-        find_card(method)
-        shared = {name.lstrip("-") for parameter in _shared() for name in _names(parameter)}
-        flags = config_flags(load_method(method).config_class, shared)
-    inputs = input_flags(find_card(method)) if method is not None else []
+        inputs = input_flags(find_card(method))
+        taken = {name.lstrip("-") for parameter in [*inputs, *_shared()] for name in _names(parameter)}
+        flags = config_flags(load_method(method).config_class, taken)
     parameters = [
         Flag("method", Flag.POSITIONAL_ONLY, annotation=Annotated[str, Parameter(help=_methods())]),
         Flag(
@@ -46,6 +46,14 @@ def register(app: App, arguments: list[str]) -> None:
     ]
     command = build(lambda values: _fit(values, flags), parameters)
     app.command(command, name="fit", help="Fit a method, evaluate it beside the simple rivals, explain, report.")
+
+
+def _method(words: list[str]) -> str | None:
+    """The method named: the first word, or the first that is one where flags stand before it."""
+    if words and not words[0].startswith("-"):
+        return words[0]
+    known = {card.name for card in list_cards()}
+    return next((word for word in words if word in known), None)
 
 
 def _methods() -> str:

@@ -46,6 +46,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception as error:
+        return _surprise(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
         print("\ninterrupted; the same command resumes", file=sys.stderr)
         return 130
@@ -87,6 +89,22 @@ def _top(arguments: Sequence[str]) -> int:
     print("Verbs:\n" + "\n".join(lines))
     print("\nchiasma VERB --help tells more; errors exit with 2 (usage), 3 (bad input) or 4 (a run that failed).")
     return 0
+
+
+def _surprise(error: Exception, *, as_json: bool) -> int:
+    """An error that nobody foresaw: one message for the user, the trace for who asks for it."""
+    from chiasma.core.errors import RunError
+
+    if os.environ.get("CHIASMA_TRACEBACK"):
+        raise error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"cannot go on: {error.strerror}" if isinstance(error, OSError) and error.strerror else "an unforeseen error"
+    where = getattr(error, "filename", None) or f"{os.path.basename(place.filename)}:{place.lineno}"
+    got = f"{type(error).__name__}: {error}"
+    do = "look at the input named; if it is in order, this is a defect of chiasma: report it with CHIASMA_TRACEBACK=1"
+    found = RunError(what, where=where, got=got, do=do)
+    _print_error(found, as_json=as_json)
+    return found.exit_code
 
 
 def _print_error(error: ChiasmaError, *, as_json: bool) -> None:
