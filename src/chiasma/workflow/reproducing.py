@@ -5,41 +5,33 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chiasma.core.config import Config, read_toml
-from chiasma.core.errors import UsageError, unknown_name
-from chiasma.core.files import read_json, write_json, write_text
+from chiasma.core.errors import unknown_name
+from chiasma.core.files import write_json, write_text
 from chiasma.core.provenance import provenance
+from chiasma.workflow.expectations import Expectation, check, described
+from chiasma.workflow.experiment_inputs import resolve
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 
 
 class Step(Config):
-    """One verb with its arguments; an input `dataset:NAME` is resolved through the catalogue."""
+    """One verb with its arguments; inputs `dataset:NAME` and `data:PATH` are found by `experiment_inputs.resolve`."""
 
     verb: Literal["fit", "compare", "audit", "predict", "cross-validate"]
     name: str = Field(description="folder of the step's result, below the output")
-    methods: tuple[str, ...] = ()
+    methods: tuple[str, ...] = Field(
+        default=(), description="what is fitted; for compare also names of earlier steps, whose runs are compared"
+    )
     preset: str = "default"
     inputs: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     model: str = Field(default="", description="for predict: the step whose run is used")
-
-
-class Expectation(Config):
-    """One figure in a step's JSON, and where it must lie."""
-
-    step: str
-    file: str = "metrics.json"
-    key: str = Field(description="dotted path in the file, for instance test.auroc.value")
-    at_least: float | None = None
-    at_most: float | None = None
-    equals: str | None = None
-    source: str = Field(default="", description="where the expectation comes from")
 
 
 class Experiment(Config):
@@ -51,6 +43,19 @@ class Experiment(Config):
     step: tuple[Step, ...]
     expect: tuple[Expectation, ...] = ()
 
+    @model_validator(mode="after")
+    def _steps_exist(self) -> Self:
+        names = [step.name for step in self.step]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"steps named twice: {', '.join(twice)}")
+        asked = {expectation.step for expectation in self.expect} | {step.model for step in self.step if step.model}
+        if unknown := sorted(asked - set(names)):
+            raise ValueError(f"no such step: {', '.join(unknown)}")
+        for step in self.step:
+            if step.verb in ("fit", "cross-validate") and len(step.methods) != 1:
+                raise ValueError(f"step {step.name}: {step.verb} takes one method")
+        return self
+
 
 def list_experiments() -> list[str]:
     """Names of the experiments that come with chiasma."""
@@ -58,7 +63,11 @@ def list_experiments() -> list[str]:
 
 
 def load_experiment(name: Path | str) -> Experiment:
-    """An experiment by name or file."""
+    """An experiment by name or file.
+
+    Raises:
+        UsageError: no such experiment, or the file is not one; all that is wrong with it.
+    """
     path = Path(name) if Path(name).suffix == ".toml" else EXPERIMENTS / f"{name}.toml"
     if not path.exists():
         raise unknown_name("experiment", str(name), list_experiments())
@@ -70,103 +79,95 @@ def reproduce(name: Path | str, *, output: Path | str | None = None, seed: int |
 
     Args:
         name: an experiment that comes with chiasma, or a TOML file.
-        output: where its runs go; default runs/EXPERIMENT.
+        output: where its runs go; default runs/EXPERIMENT. Fits that are complete there are not done again.
         seed: overrides the seed of every step.
 
     Returns:
         The record written to result.json: each expectation with the figure found and whether it holds.
+
+    Raises:
+        UsageError, InputError: the experiment, or an input of any of its steps, before anything is done.
     """
     experiment = load_experiment(name)
     folder = Path(output) if output is not None else Path("runs") / Path(name).stem
-    start = time.perf_counter()
-    for step in experiment.step:
-        _carry_out(step, folder, seed)
-    checks = [_check(expectation, folder) for expectation in experiment.expect]
-    record = {
+    steps = [_resolved(step, seed) for step in experiment.step]
+    record: dict[str, Any] = {
         "title": experiment.title,
         "question": experiment.question,
         "date": datetime.now(UTC).date().isoformat(),
-        "minutes": round((time.perf_counter() - start) / 60, 2),
-        "holds": all(check["holds"] for check in checks),
+    }
+    record["steps"] = [_timed(step, folder, earlier={one.name for one in steps}) for step in steps]
+    checks = [check(expectation, folder) for expectation in experiment.expect]
+    here = provenance({})
+    record |= {
+        "minutes": round(sum(step["seconds"] for step in record["steps"]) / 60, 2),
+        "holds": all(found["holds"] for found in checks),
         "checks": checks,
-        "machine": provenance({})["machine"],
-        "versions": provenance({})["versions"],
+        "machine": here["machine"],
+        "versions": here["versions"],
     }
     write_json(folder / "result.json", record)
     write_text(folder / "result.md", as_markdown(record))
     return record
 
 
-def _carry_out(step: Step, folder: Path, seed: int | None) -> None:
-    inputs = {key: _resolve(value) for key, value in step.inputs.items()}
-    options = {key: _resolve(value) for key, value in step.options.items()}
-    if seed is not None:
-        options["seed"] = seed
-    output = folder / step.name
+def _resolved(step: Step, seed: int | None) -> Step:
+    """The step with its inputs as paths and the seed of this time."""
+    options = resolve(step.options) | ({} if seed is None else {"seed": seed})
+    return step.replace(inputs=resolve(step.inputs), config=resolve(step.config), options=options)
+
+
+def _timed(step: Step, folder: Path, *, earlier: set[str]) -> dict[str, Any]:
+    start = time.perf_counter()
+    state = _carry_out(step, folder, earlier)
+    return {"name": step.name, "verb": step.verb, "state": state, "seconds": round(time.perf_counter() - start, 2)}
+
+
+def _carry_out(step: Step, folder: Path, earlier: set[str]) -> str:
+    """Do one step; "complete" where its run was there already."""
+    output, inputs, options = folder / step.name, step.inputs, step.options
     if step.verb == "fit":
         from chiasma.workflow.fitting import fit
 
-        fit(step.methods[0], inputs, output=output, config=step.config, preset=step.preset, options=options)
-    elif step.verb == "compare":
+        found = fit(step.methods[0], inputs, output=output, config=step.config, preset=step.preset, options=options)
+        return found.state
+    if step.verb == "compare":
         from chiasma.workflow.comparing import compare
 
-        compare(step.methods, inputs, output=output, presets=step.preset, options=options)
+        runs = set(step.methods) <= earlier
+        methods = [str(folder / name) for name in step.methods] if runs else step.methods
+        compare(methods, None if runs else inputs, output=output, presets=step.preset, options=options)
     elif step.verb == "predict":
         from chiasma.workflow.predicting import predict
 
-        predict(folder / step.model, inputs, output=output.with_suffix(".tsv"))
+        output.mkdir(parents=True, exist_ok=True)
+        predict(folder / step.model, inputs, output=output / "predictions.tsv", **options)
     elif step.verb == "cross-validate":
         from chiasma.workflow.cross_validate import cross_validate_files
 
-        found = cross_validate_files(step.methods[0], inputs, config=step.config, preset=step.preset, options=options)
-        write_json(output / "cross_validation.json", found)
+        scores = cross_validate_files(step.methods[0], inputs, config=step.config, preset=step.preset, options=options)
+        write_json(output / "cross_validation.json", scores)
     else:
         from chiasma.workflow.auditing import audit
 
-        write_json(output / "audit.json", audit(**inputs).to_dict())
-
-
-def _resolve(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _resolve(item) for key, item in value.items()}
-    if isinstance(value, str) and value.startswith("dataset:"):
-        from chiasma.io.catalogue import resolve
-
-        name, _, column = value.removeprefix("dataset:").partition(":")
-        return f"{resolve(name)}{':' + column if column else ''}"
-    return value
-
-
-def _check(expectation: Expectation, folder: Path) -> dict[str, Any]:
-    found: Any = read_json(folder / expectation.step / expectation.file)
-    for part in expectation.key.split("."):
-        try:
-            found = found[int(part)] if isinstance(found, list) else found[part]
-        except (KeyError, IndexError, ValueError) as error:
-            raise UsageError(
-                "no such figure", where=f"{expectation.step}/{expectation.file}", got=expectation.key
-            ) from error
-    holds = found is not None
-    if expectation.at_least is not None:
-        holds = holds and found >= expectation.at_least
-    if expectation.at_most is not None:
-        holds = holds and found <= expectation.at_most
-    if expectation.equals is not None:
-        holds = holds and str(found) == expectation.equals
-    return {**expectation.model_dump(exclude_none=True), "found": found, "holds": bool(holds)}
+        write_json(output / "audit.json", audit(**inputs, **options).to_dict())
+    return "new"
 
 
 def as_markdown(record: dict[str, Any]) -> str:
-    """The record as a table, for docs/results."""
-    lines = [f"# {record['title']}", "", record["question"], "", f"{record['date']}, {record['minutes']} minutes.", ""]
-    lines += ["| figure | found | expected | holds | source |", "|---|---|---|---|---|"]
-    for check in record["checks"]:
-        wanted = [f">= {check['at_least']}" if "at_least" in check else ""]
-        wanted += [f"<= {check['at_most']}" if "at_most" in check else "", check.get("equals", "")]
-        found = f"{check['found']:.4g}" if isinstance(check["found"], float) else check["found"]
-        figure = f"{check['step']} {check['key']}"
-        expected = " ".join(filter(None, wanted)) or "recorded"
-        lines.append(
-            f"| {figure} | {found} | {expected} | {'yes' if check['holds'] else '**no**'} | {check['source']} |"
+    """The record as a page, for docs/results."""
+    lines = [f"# {record['title']}", "", record["question"], ""]
+    lines += [f"{record['date']}, {record['minutes']:.1f} minutes on {record['machine']['cores']} cores."]
+    if done := [step["name"] for step in record.get("steps", []) if step["state"] == "complete"]:
+        lines[-1] += f" Done before, and not counted: {', '.join(done)}."
+    lines += ["", "| figure | found | expected | holds | source |", "|---|---|---|---|---|"]
+    for found in record["checks"]:
+        value, wanted = described(found)
+        cells = (
+            found.get("what") or f"{found['step']}: {found['key']}",
+            value,
+            wanted,
+            "yes" if found["holds"] else "**no**",
         )
+        lines.append(f"| {' | '.join(cells)} | {found.get('source', '')} |")
     return "\n".join(lines) + "\n"
