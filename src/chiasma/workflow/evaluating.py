@@ -82,6 +82,7 @@ def _calibrate(
     fitted: Fitted, kept: Dataset, raw: np.ndarray, part: np.ndarray, options: FitOptions
 ) -> dict[str, Any] | None:
     """Fit the temperature and the conformal thresholds on the calibration part; the figures for the report."""
+    from chiasma.metrics.score import evaluators
     from chiasma.uncertainty.calibration import apply_temperature, fit_temperature, reliability
     from chiasma.uncertainty.conformal import MondrianConformal
     from chiasma.uncertainty.intervals import SplitConformal
@@ -99,8 +100,10 @@ def _calibrate(
     conformal = MondrianConformal().fit(scores[held], target.values[held])
     fitted.meta.update(temperature=temperature, conformal={"alpha": options.alpha, **conformal.to_dict()})
     test = part == "test"
-    before, after = (reliability(values[test], target.values[test]) for values in (raw, scores))
-    return {"temperature": temperature, "curve": after.rows(), "ece_before": before.ece, "ece_after": after.ece}
+    truth = target.take(test)
+    before, after = (evaluators(truth, values[test], metrics=["ece"])["ece"](None) for values in (raw, scores))
+    curve = reliability(scores[test], truth.values).rows()
+    return {"temperature": temperature, "curve": curve, "ece_before": before, "ece_after": after}
 
 
 def apply_calibration(fitted: Fitted, raw: np.ndarray) -> np.ndarray:
