@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chiasma.core.errors import InsufficientDataError, MismatchError, NotTrainedError, UsageError
-from chiasma.data.sequences import Sequences
+from chiasma.metrics.classification import ece
+from chiasma.plot.calibration import reliability as draw_reliability
 from chiasma.uncertainty.calibration import apply_temperature, fit_temperature, reliability, wilson
 from chiasma.uncertainty.conformal import MondrianConformal
-from chiasma.uncertainty.ensembles import combine
 from chiasma.uncertainty.intervals import SplitConformal
-from chiasma.uncertainty.ood import MahalanobisScore, ood_features
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -111,7 +110,7 @@ def test_the_temperature_of_an_overconfident_model_is_found():
     assert abs(temperature - 2.5) < 0.15
     mended = apply_temperature(overconfident, temperature)
     assert np.allclose(mended.sum(axis=1), 1) and np.allclose(mended, softmax(logits), atol=0.05)
-    assert reliability(mended, y).ece < 0.02 < reliability(overconfident, y).ece
+    assert ece(y, mended) < 0.02 < ece(y, overconfident)
 
 
 def test_the_reliability_curve_has_equal_bins_and_holds_the_diagonal():
@@ -119,73 +118,22 @@ def test_the_reliability_curve_has_equal_bins_and_holds_the_diagonal():
     p = rng.random(20_000)
     y = (rng.random(20_000) < p).astype(int)
     curve = reliability(np.column_stack([1 - p, p]), y)
-    assert set(curve.count) == {2000}
-    assert ((curve.low <= curve.confidence) & (curve.confidence <= curve.high)).mean() >= 0.8
-    assert curve.rows()[0].keys() == {"confidence", "observed", "low", "high", "count"}
+    assert set(curve.n) == {2000}
+    assert ((curve.low <= curve.mean_p) & (curve.mean_p <= curve.high)).mean() >= 0.8
+    assert curve.rows()[0].keys() == {"mean_p", "observed", "low", "high", "n"}
     constant = reliability(np.full((10, 2), 0.5), np.r_[np.ones(5, int), np.zeros(5, int)])
-    assert constant.ece == 0 and constant.count.tolist() == [10]
+    assert constant.mean_p == constant.observed and constant.n.tolist() == [10]
+
+
+def test_the_curve_is_drawn_from_the_rows_as_they_are():
+    rng = np.random.default_rng(0)
+    p = rng.random(500)
+    rows = reliability(np.column_stack([1 - p, p]), (rng.random(500) < p).astype(int)).rows()
+    table = draw_reliability(rows).table
+    assert all(np.isfinite(np.asarray(column, float)).all() for column in table.values())
+    assert sum(table["n"]) == 500
 
 
 def test_wilson_at_known_values():
     low, high = wilson(np.array([0.0, 0.5]), np.array([10.0, 10.0]))
     assert np.allclose(low, [0.0, 0.2366], atol=1e-4) and np.allclose(high, [0.2775, 0.7634], atol=1e-4)
-
-
-def test_members_that_agree_do_not_disagree():
-    sure = [np.array([[0.9, 0.1]])] * 3
-    apart = [np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])]
-    agreed, split = combine(sure, probabilities=True), combine(apart, probabilities=True)
-    assert agreed.disagreement is not None and split.disagreement is not None
-    assert agreed.disagreement[0] < 1e-12 and np.isclose(split.disagreement[0], np.log(2))
-    assert split.variance.tolist() == [[0.5, 0.5]] and agreed.members == 3
-    with pytest.raises(MismatchError):
-        combine([np.zeros((1, 2)), np.zeros((2, 2))])
-
-
-def test_mc_dropout_varies_restores_the_network_and_repeats():
-    torch = pytest.importorskip("torch")
-    from chiasma.uncertainty.mc_dropout import mc_dropout
-
-    torch.manual_seed(0)
-    layers = [torch.nn.Linear(4, 64), torch.nn.BatchNorm1d(64), torch.nn.Dropout(0.5), torch.nn.Linear(64, 2)]
-    network = torch.nn.Sequential(*layers).train()
-    before = torch.random.get_rng_state()
-    inputs = torch.ones(3, 4)
-    first, second = (mc_dropout(network, inputs, samples=30, seed=5) for _ in range(2))
-    assert np.array_equal(first.mean, second.mean) and (first.variance > 0).all()
-    assert network.training and torch.equal(before, torch.random.get_rng_state())
-    assert float(layers[1].num_batches_tracked) == 0
-    with pytest.raises(InsufficientDataError, match="no dropout"):
-        mc_dropout(torch.nn.Linear(4, 2), inputs)
-
-
-def test_strangers_lie_farther_out_than_kin():
-    rng = np.random.default_rng(5)
-    kin = [rng.choice(4, 200, p=[0.3, 0.2, 0.2, 0.3]).astype(np.uint8) for _ in range(300)]
-    strange = [rng.choice(4, 200, p=[0.1, 0.4, 0.4, 0.1]).astype(np.uint8) for _ in range(20)]
-    names = [str(i) for i in range(320)]
-    features = ood_features(Sequences.from_codes(names, [*kin, *strange]))
-    score = MahalanobisScore().fit(features[:250])
-    assert (score.p_value(features[300:]) < 0.05).all()
-    assert 0.01 < (score.p_value(features[250:300]) < 0.1).mean() < 0.4
-    again = MahalanobisScore.from_state(score.state())
-    assert np.array_equal(again.distance(features), score.distance(features))
-    with pytest.raises(MismatchError):
-        score.distance(features[:, :3])
-
-
-def test_the_distance_is_mahalanobis_where_samples_abound():
-    rng = np.random.default_rng(6)
-    mixing = rng.normal(size=(3, 3))
-    values = rng.normal(size=(5000, 3)) @ mixing
-    new = rng.normal(size=(10, 3)) @ mixing
-    covariance = np.cov(values.T, ddof=0)
-    centred = new - values.mean(axis=0)
-    expected = np.sqrt(np.einsum("ij,jk,ik->i", centred, np.linalg.inv(covariance), centred))
-    import chiasma.uncertainty.ood as module
-
-    kept, module.SHRINKAGE = module.SHRINKAGE, 0.0
-    try:
-        assert np.allclose(MahalanobisScore().fit(values).distance(new), expected)
-    finally:
-        module.SHRINKAGE = kept

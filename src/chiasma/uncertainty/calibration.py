@@ -18,24 +18,22 @@ class Reliability:
     """Confidence against accuracy in bins of equal numbers of examples.
 
     Attributes:
-        confidence: mean predicted probability of a bin (bin,).
+        mean_p: mean predicted probability of a bin (bin,).
         observed: share that came true (bin,).
         low: lower end of the 95 % Wilson interval of `observed` (bin,).
         high: upper end (bin,).
-        count: examples (bin,).
-        ece: expected calibration error: mean |observed - confidence|, weighted by count.
+        n: examples (bin,).
     """
 
-    confidence: np.ndarray
+    mean_p: np.ndarray
     observed: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    count: np.ndarray
-    ece: float
+    n: np.ndarray
 
     def rows(self) -> list[dict[str, float]]:
         """One dictionary a bin, JSON-ready."""
-        names = ("confidence", "observed", "low", "high", "count")
+        names = ("mean_p", "observed", "low", "high", "n")
         columns = [getattr(self, name).tolist() for name in names]
         return [dict(zip(names, row)) for row in zip(*columns, strict=True)]
 
@@ -96,8 +94,7 @@ def reliability(probabilities: np.ndarray, y: np.ndarray, *, bins: int = BINS) -
     mean = np.bincount(bin_of, confidence)[used] / count[used]
     observed = np.bincount(bin_of, right.astype(float))[used] / count[used]
     low, high = wilson(observed, count[used])
-    error = float(np.average(np.abs(observed - mean), weights=count[used]))
-    return Reliability(mean, observed, low, high, count[used].astype(int), error)
+    return Reliability(mean, observed, low, high, count[used].astype(int))
 
 
 def wilson(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
