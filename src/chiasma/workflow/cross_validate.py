@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +43,7 @@ class CrossValidation:
 
     def stability_tables(self) -> dict[str, Any]:
         """The stability of each view as a DataFrame, features as rows and comp1, comp2, ... as columns."""
-        import pandas as pd
-
-        rows = pd.DataFrame(list(self.stability), columns=["view", "component", "feature", "stability"])
-        rows["component"] = [f"comp{number}" for number in rows["component"]]
-        return {
-            str(view): part.pivot(index="feature", columns="component", values="stability").fillna(0.0)
-            for view, part in rows.groupby("view")
-        }
+        return stability_tables(self.stability)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: means over repeats, their standard errors, and the repeats themselves."""
@@ -67,6 +60,18 @@ class CrossValidation:
             "stability": list(self.stability),
             "cpu_seconds": self.cpu_seconds,
         }
+
+
+def stability_tables(stability: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows of view, component, feature, stability as a DataFrame of each view (feature, component)."""
+    import pandas as pd
+
+    rows = pd.DataFrame(list(stability), columns=["view", "component", "feature", "stability"])
+    rows["component"] = [f"comp{number}" for number in rows["component"]]
+    return {
+        str(view): part.pivot(index="feature", columns="component", values="stability").fillna(0.0)
+        for view, part in rows.groupby("view")
+    }
 
 
 def cross_validate(

@@ -17,7 +17,7 @@ from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.opponents import Opponents, load_opponents
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.predictions import conformal_sets, write_predictions
-from chiasma.workflow.prepare import Prepared
+from chiasma.workflow.prepare import Prepared, training_part
 from chiasma.workflow.training import worker_count
 
 CLASSES = ("binary", "multiclass")
@@ -58,6 +58,7 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
         "primary": _primary(target),
         "calibration": calibration,
         "conformal": _coverage(fitted, test, sets, part),
+        "cross_validation": _cross_validated(folder),
         "conditions": {"seed": options.seed, "unit_name": test.unit_name, "n": len(test)},
     }
     slices = make_slices(test, test_scores, seed=options.seed, distance=_distance(prepared, test))
@@ -76,6 +77,29 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
     _write_comparison(
         fitted.method.name, test, test_scores, opponents, options, folder=folder, own=own, negatives=negatives
     )
+
+
+def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Path) -> None:
+    """Repeated cross-validation of a matrix method on what it learnt from: cross_validation.json.
+
+    Whatever the method selects or tunes, it does anew inside every fold. Regression is left out.
+    """
+    from chiasma.workflow.cross_validate import cross_validate
+
+    part = prepared.dataset.take(training_part(prepared))
+    if part.target.kind not in CLASSES:
+        return
+    build = fitted.method.module("model").build
+    found = cross_validate(lambda: build(fitted.config), part, seed=options.seed, repeats=options.repeats)
+    write_json(folder / "cross_validation.json", found.to_dict())
+
+
+def _cross_validated(folder: Path) -> dict[str, Any] | None:
+    """The figures for metrics.json: neither the table of stability nor the time."""
+    path = folder / "cross_validation.json"
+    if not path.exists():
+        return None
+    return {key: value for key, value in read_json(path).items() if key not in ("stability", "cpu_seconds")}
 
 
 def _calibrate(

@@ -39,5 +39,5 @@ def explain(
     data, _ = read_new(fitted, inputs, seed=options.seed)
     if not isinstance(data.x, Sequences):
         raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
-    explain_dataset(fitted, data, options, folder=folder)
+    explain_dataset(fitted, data, options, folder=folder, known=False)
     return folder

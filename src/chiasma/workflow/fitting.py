@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chiasma.core.config import Config, dump_toml
+from chiasma.core.errors import InputError, UsageError
 from chiasma.core.files import plain, read_json, write_json, write_text
 from chiasma.core.provenance import describe_inputs, provenance
 from chiasma.run.folder import RunFolder
@@ -92,7 +94,22 @@ def plan(
     found = load_method(method)
     checked = check_inputs(found.card, inputs or {})
     chosen = options if isinstance(options, FitOptions) else FitOptions.parse(options or {}, source="options")
+    for name in ("motifs", "test_ids"):
+        path = getattr(chosen, name)
+        if path is not None and not path.is_file():
+            raise UsageError("no such file", where=f"--{name.replace('_', '-')}", got=path, expected="a file")
+    if start is not None:
+        _check_start(found, start)
     return Job(found, found.configure(config, preset=preset), checked, chosen, None if start is None else Path(start))
+
+
+def _check_start(method: Method, start: Path | str) -> None:
+    """Weights to begin with must be there, and of this method."""
+    if method.card.contract != "task":
+        raise UsageError(f"{method.name} has no weights to fine-tune", where="--from", got=start)
+    other = load_fitted(start).method.name
+    if other != method.name:
+        raise UsageError("weights of another method", where=f"--from {start}", got=other, expected=method.name)
 
 
 def fit(
@@ -135,13 +152,20 @@ def carry_out(job: Job, output: Path, *, overwrite: bool = False, rivals_from: P
         rivals_from: a folder that holds the rivals' scores on the same split, so that they are fitted once.
     """
     run = RunFolder.open(output, identity=job.identity(), overwrite=overwrite)
-    if run.state != "complete":
+    state = run.state
+    if state == "resumed":
+        _say(f"resuming {run.work}")
+    if state != "complete":
         try:
             _stages(job, run, rivals_from)
+        except (InputError, UsageError):
+            if state == "new":
+                shutil.rmtree(run.work, ignore_errors=True)
+            raise
         finally:
             run.release()
         run.finish()
-    return read_run(run.path, state=run.state if run.state == "complete" else "new")
+    return read_run(run.path, state=state)
 
 
 def read_run(path: Path, *, state: str = "complete") -> RunResult:
@@ -156,7 +180,7 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     if not (run.work / "provenance.json").exists():
         write_json(run.work / "provenance.json", provenance(flatten_inputs(job.inputs)))
         write_text(run.work / "config.toml", _config_text(job))
-    _say(f"reading {', '.join(job.inputs) or 'simulations'}")
+    _say("laying out simulations" if job.method.card.data == "simulations" else f"reading {', '.join(job.inputs)}")
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
     for skip in prepared.dataset.skips:
         _say(str(skip))
@@ -214,9 +238,12 @@ def _training_stage(job: Job, prepared: Prepared, run: RunFolder) -> Fitted:
 def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFolder, rivals_from: Path | None) -> None:
     if run.done("evaluate"):
         return
-    from chiasma.workflow.evaluating import evaluate
+    from chiasma.workflow.evaluating import cross_validation, evaluate
     from chiasma.workflow.opponents import Opponents, face_rivals
 
+    if job.method.card.contract == "estimator" and not run.done("cross-validate"):
+        with run.stage("cross-validate"):
+            cross_validation(fitted, prepared, job.options, folder=run.work)
     opponents = Opponents({}, {})
     if job.options.rivals:
         with run.stage("rivals"):

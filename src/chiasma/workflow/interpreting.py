@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from chiasma.core.files import read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.options import FitOptions
-from chiasma.workflow.prepare import Prepared
+from chiasma.workflow.prepare import Prepared, training_part
 
 
 def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Path) -> None:
@@ -19,17 +20,36 @@ def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder
     if isinstance(test.x, Sequences):
         explain_dataset(fitted, test, options, folder=folder)
     elif hasattr(fitted.model, "loadings"):
-        from chiasma.explain.loadings import write_loadings
-
-        write_loadings(folder, fitted.model.loadings())
+        _interpret_estimator(fitted, prepared, folder=folder)
 
 
-def explain_dataset(fitted: Fitted, data: Dataset, options: FitOptions, *, folder: Path) -> None:
-    """Attributions, motifs and their matches for the examples that carry the explained class."""
+def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) -> None:
+    """Loadings with the share of folds that selected them, and where the samples lie."""
+    from chiasma.explain.loadings import write_loadings
+    from chiasma.workflow.cross_validate import stability_tables
+    from chiasma.workflow.sample_scores import write_variates
+
+    path = folder.parent / "cross_validation.json"
+    rows = read_json(path)["stability"] if path.exists() else []
+    write_loadings(folder, fitted.model.loadings(), stability=stability_tables(rows) if rows else None)
+    if hasattr(fitted.model, "transform"):
+        write_variates(folder, fitted.model, prepared.dataset.take(training_part(prepared)))
+
+
+def explain_dataset(fitted: Fitted, data: Dataset, options: FitOptions, *, folder: Path, known: bool = True) -> None:
+    """Attributions, motifs and their matches for the examples that carry the explained class.
+
+    Args:
+        fitted: the model of sequences.
+        data: the examples.
+        options: seed, motif file, number of examples, time limit.
+        folder: where to write.
+        known: whether the target of the examples is known; if not, all of them are explained.
+    """
     from chiasma.explain.sequence_report import explain_sequences
     from chiasma.explain.write import write_explanation
 
-    chosen = _examples(data, options)
+    chosen = _examples(data, options, known=known)
     target = 0 if fitted.target.kind == "regression" else len(fitted.target.names) - 1
     length = int(fitted.meta["task"].get("length", 0)) or int(chosen.lengths.max())
     fixed = Sequences.from_codes(list(chosen.ids), list(chosen.padded(length)), chosen.intervals)
@@ -46,11 +66,13 @@ def explain_dataset(fitted: Fitted, data: Dataset, options: FitOptions, *, folde
     write_explanation(folder, result, origin=options.origin, words={word: word for word in options.words})
 
 
-def _examples(data: Dataset, options: FitOptions) -> Sequences:
+def _examples(data: Dataset, options: FitOptions, *, known: bool) -> Sequences:
     """The sequences to explain: those of the last class, or of the largest targets; at most `explain_examples`."""
     assert isinstance(data.x, Sequences)
     values = data.target.values
-    if data.target.kind in ("binary", "multiclass"):
+    if not known:
+        index = np.arange(len(data))
+    elif data.target.kind in ("binary", "multiclass"):
         index = np.flatnonzero(values == len(data.target.names) - 1)
     elif data.target.kind in ("regression", "multilabel"):
         index = np.argsort(-values[:, 0], kind="stable")

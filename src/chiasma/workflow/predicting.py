@@ -15,6 +15,9 @@ from chiasma.workflow.evaluating import apply_calibration
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.predictions import conformal_sets, places, prediction_columns, write_table
 
+_TABLES = ("view", "matrix", "test_view", "test_matrix")
+"""Names under which matrices come."""
+
 
 def predict(
     model: Path | str,
@@ -59,6 +62,12 @@ def read_new(fitted: Fitted, inputs: Mapping[str, Any], *, seed: int) -> tuple[D
     """New input for a fitted model, and where its examples lie on a genome if known."""
     kind = fitted.method.card.data
     given = {key: value for key, value in inputs.items() if value is not None}
+    first = fitted.method.card.inputs[0].name
+    if not any(given.get(name) for name in ("input", "positives", "sequences", "genotypes", *_TABLES)):
+        raise UsageError("no input to predict on", expected=f"a file as for --{first} of chiasma fit", where="INPUT")
+    for name in ("input", "positives", "sequences", "genotypes", "fasta"):
+        if name in given and not Path(str(given[name])).exists() and str(given[name]) != "-":
+            raise UsageError("no such file", where=name, got=given[name], expected="a file", do="check the path")
     if kind == "sequences":
         from chiasma.workflow.load_sequences import load_unlabelled
 
