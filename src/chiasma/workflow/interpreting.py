@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from chiasma.core.files import read_json
+from chiasma.core.errors import UsageError
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
@@ -63,7 +64,7 @@ def explain_dataset(fitted: Fitted, data: Dataset, options: FitOptions, *, folde
         meme=options.motifs,
         time_limit_s=options.explain_seconds,
     )
-    write_explanation(folder, result, origin=options.origin, words={word: word for word in options.words})
+    write_explanation(folder, result, origin=options.origin, words=dict(map(parse_word, options.words)))
 
 
 def _examples(data: Dataset, options: FitOptions, *, known: bool) -> Sequences:
@@ -79,3 +80,21 @@ def _examples(data: Dataset, options: FitOptions, *, known: bool) -> Sequences:
     else:
         index = np.arange(len(data))
     return data.x.take(index[: options.explain_examples])
+
+
+def parse_word(text: str) -> tuple[str, str | tuple[str, int, int]]:
+    """A known word as on the command line: WORD, or WORD@FIRST:LAST for where its first base may lie.
+
+    Raises:
+        UsageError: neither.
+    """
+    word, separator, window = text.partition("@")
+    try:
+        if not word or set(word.upper()) - set("ACGT"):
+            raise ValueError
+        first, last = (int(part) for part in window.split(":")) if separator else (0, 0)
+    except ValueError as error:
+        raise UsageError(
+            "not a word", where="--words", got=text, expected="DNA text, or WORD@FIRST:LAST such as TTGACA@-41:-28"
+        ) from error
+    return word, (word, first, last) if separator else word
