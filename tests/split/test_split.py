@@ -17,6 +17,7 @@ from chiasma.data.simulated import Simulated
 from chiasma.data.split import DROPPED, PARTS
 from chiasma.split.make import given, make_split
 from chiasma.split.options import SplitOptions
+from chiasma.split.place import chromosomes
 from chiasma.split.proof import hash_ids, prove
 from chiasma.split.table import read_split, write_split
 from chiasma.stats.sharing import containment
@@ -213,3 +214,16 @@ def test_the_table_round_trips(tmp_path):
     back = read_split(tmp_path / "split.parquet")
     assert np.array_equal(back.part, split.part) and np.array_equal(back.ids, split.ids)
     assert back.proof == plain(split.proof) and back.warnings == split.warnings and back.kind == "random"
+
+
+def test_a_test_part_on_1_overlaps_a_training_part_on_chr1():
+    data = dna(200, contigs=1)
+    half = np.arange(200) >= 100
+    chrom = np.where(half, "1", "chr1").astype(object)
+    start = np.where(half, data.columns["start"] - 100 * 1000, data.columns["start"])
+    data = Dataset(
+        data.ids, data.x, data.target, data.unit, columns={"chrom": chrom, "start": start, "end": start + 60}
+    )
+    proof = prove(data, np.where(half, "test", "train").astype(object))
+    assert proof["interval_overlaps"]["train-test"]["pairs"] == 100
+    assert set(chromosomes(data)) == {"chr1"}

@@ -59,3 +59,15 @@ def test_the_neanderthal_intervals_lie_on_themselves(data_dir, name, fold):
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     found = self_overlap(make_intervals(columns[0], columns[1].astype(int), columns[2].astype(int)))
     assert abs(found.fold - fold) < 0.1
+
+
+def test_chr1_and_1_are_one_contig():
+    a = make_intervals(["chr1", "chr01", "chrM"], [0, 100, 0], [10, 110, 5])
+    b = make_intervals(["1", "1", "MT"], [5, 105, 4], [15, 115, 9])
+    assert count_overlaps(a, b).tolist() == [1, 1, 1] == count_overlaps(b, a).tolist()
+    assert find_overlap(a, b).tolist() == [0, 1, 2]
+    assert self_overlap(concat(a, b)).pairs == 3
+
+
+def concat(a: Intervals, b: Intervals) -> Intervals:
+    return make_intervals(*[np.concatenate([getattr(a, key), getattr(b, key)]) for key in ("chrom", "start", "end")])

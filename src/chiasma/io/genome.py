@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from chiasma.core.checks import require_unique
 from chiasma.core.errors import FormatError, InputError, MismatchError, RunError, list_some
 from chiasma.core.files import content_hash, read_json, write_json
+from chiasma.data.contigs import bare_contig
 from chiasma.data.intervals import Intervals
 from chiasma.data.sequences import UNKNOWN, encode, reverse_complement
 from chiasma.io.textfile import read_blocks
@@ -25,7 +25,6 @@ _LETTERS = b"ACGTUNRYSWKMBDHVXacgtunryswkmbdhvx-"
 _WHITE = b"\r\n \t"
 _LAYOUT = 1
 """Version of the cache's layout; a new one makes new folders."""
-_MITOCHONDRIA = {"m", "mt", "mito", "mitochondrion", "mtdna"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +66,12 @@ class Genome:
         table = {name: index for index, name in enumerate(self.names)}
         styled: dict[str, list[int]] = {}
         for index, name in enumerate(self.names):
-            styled.setdefault(plain_contig(name), []).append(index)
+            styled.setdefault(bare_contig(name), []).append(index)
         lookup, aliases = {}, {}
         labels = [str(name) for name in np.asarray(chrom).tolist()]
         wanted = sorted(set(labels))
         for name in wanted:
-            near = styled.get(plain_contig(name), [])
+            near = styled.get(bare_contig(name), [])
             lookup[name] = table.get(name, near[0] if len(near) == 1 else -1)
             if name not in table and lookup[name] >= 0:
                 aliases[name] = self.names[lookup[name]]
@@ -160,17 +159,6 @@ class Genome:
         if len(self.codes) != self.offsets[-1]:
             found.append(f"{len(self.codes)} codes, expected {self.offsets[-1]}")
         return found
-
-
-def plain_contig(name: str) -> str:
-    """A contig's name without its style: no chr, no version; mitochondria all alike."""
-    text = str(name).strip().lower()
-    text = text.removeprefix("chromosome").removeprefix("chr").lstrip("_ ") or text
-    if re.fullmatch(r"[a-z]{1,2}_?\d{5,}\.\d+", text):
-        text = text.split(".")[0]
-    if text in _MITOCHONDRIA:
-        return "mt"
-    return text.lstrip("0") if text.isdigit() and text.strip("0") else text
 
 
 def open_genome(path: Path | str, cache: Path | str | None = None) -> Genome:

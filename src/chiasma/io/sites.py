@@ -13,6 +13,7 @@ import numpy as np
 
 from chiasma.core.checks import require_unique
 from chiasma.core.errors import FormatError, InputError, MismatchError, UsageError, list_some, nearest
+from chiasma.data.contigs import bare_contig
 from chiasma.data.dataset import Skip
 from chiasma.data.haplotypes import Haplotypes
 
@@ -88,7 +89,6 @@ def parse_region(region: str | Region | None) -> Region | None:
     return Region(match[1], first - 1, last)
 
 
-_MITOCHONDRIA = {"M", "MT"}
 
 
 def match_contig(name: str, known: Sequence[str], *, where: object) -> str:
@@ -100,11 +100,7 @@ def match_contig(name: str, known: Sequence[str], *, where: object) -> str:
     if name in known:
         return name
 
-    def bare(text: str) -> str:
-        text = text[3:] if text.lower().startswith("chr") else text
-        return "MT" if text.upper() in _MITOCHONDRIA else text
-
-    found = [contig for contig in known if bare(contig) == bare(name)]
+    found = [contig for contig in known if bare_contig(contig) == bare_contig(name)]
     if len(found) == 1:
         return found[0]
     close = nearest(name, known)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from chiasma.core.errors import MismatchError, UsageError, list_some, unknown_name
+from chiasma.data.contigs import bare_contig
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
 from chiasma.data.split import DROPPED, PARTS, Split
@@ -93,23 +94,19 @@ def by_chromosome(dataset: Dataset, options: SplitOptions) -> Split:
 
 def _named(wanted: tuple[str, ...], contigs: np.ndarray) -> tuple[str, ...]:
     """The contigs as the data spell them: chr1 and 1 are the same."""
-    known = {str(name): str(name) for name in np.unique(contigs.astype(str))}
-    known |= {_bare(name): name for name in list(known)}
+    known = [str(name) for name in np.unique(contigs.astype(str))]
+    bare = {bare_contig(name): name for name in known}
     for name in wanted:
-        if _bare(name) not in known:
-            raise unknown_name("chromosome", name, [key for key in known if key == known[key]])
-    return tuple(known[_bare(name)] for name in wanted)
-
-
-def _bare(name: str) -> str:
-    return name[3:] if name.lower().startswith("chr") else name
+        if bare_contig(name) not in bare:
+            raise unknown_name("chromosome", name, known)
+    return tuple(bare[bare_contig(name)] for name in wanted)
 
 
 def _customary(
     dataset: Dataset, contigs: np.ndarray, numbers: tuple[str, ...], *, taken: tuple[str, ...]
 ) -> tuple[str, ...]:
     """chr8 and chr9 (or chr7) if the data have them, they are free and hold enough examples of every class."""
-    present = {_bare(str(name)): str(name) for name in np.unique(contigs.astype(str))}
+    present = {bare_contig(name): str(name) for name in np.unique(contigs.astype(str))}
     if not all(number in present and present[number] not in taken for number in numbers):
         return ()
     chosen = tuple(present[number] for number in numbers)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from chiasma.data.contigs import one_spelling
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.sequences import Sequences
@@ -14,16 +17,19 @@ NOWHERE = ("", ".", "*", "None", "nan", "<NA>")
 def coordinates(dataset: Dataset) -> Intervals | None:
     """Where each example lies: the columns chrom, start, end, or the sequences' intervals; None where unknown.
 
-    An example without a place has an empty contig name and an empty interval.
+    An example without a place has an empty contig name and an empty interval. A contig that is spelled in several
+    ways (chr1 and 1) has the first of them throughout.
     """
     columns = dataset.columns
     if {"chrom", "start", "end"} <= set(columns):
         chrom = columns["chrom"].astype(str)
         lost = np.isin(chrom, NOWHERE)
         start, end = (np.where(lost, 0, columns[key]).astype(np.int64) for key in ("start", "end"))
-        return make_intervals(np.where(lost, "", chrom).astype(object), start, end, names=dataset.ids)
+        names = one_spelling(np.where(lost, "", chrom).astype(object))
+        return make_intervals(names, start, end, names=dataset.ids)
     if isinstance(dataset.x, Sequences) and dataset.x.intervals is not None:
-        return dataset.x.intervals
+        places = dataset.x.intervals
+        return replace(places, chrom=one_spelling(places.chrom))
     return None
 
 
@@ -39,7 +45,7 @@ def chromosomes(dataset: Dataset) -> np.ndarray | None:
         names = dataset.columns["chrom"].astype(str)
     else:
         return None
-    names = np.where(np.isin(names, NOWHERE), "", names).astype(object)
+    names = one_spelling(np.where(np.isin(names, NOWHERE), "", names).astype(object))
     known = np.flatnonzero(names != "")
     if not len(known):
         return None

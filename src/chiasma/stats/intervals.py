@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chiasma.data.contigs import bare_contig, contig_codes
 from chiasma.data.intervals import Intervals
 
 
@@ -51,9 +52,9 @@ def self_overlap(intervals: Intervals) -> SelfOverlap:
 def count_overlaps(queries: Intervals, targets: Intervals) -> np.ndarray:
     """How many targets each query shares a base with (query,)."""
     counts = np.zeros(len(queries), np.int64)
-    contigs = {str(targets.chrom[index[0]]): index for index in _by_contig(targets)}
+    contigs = {bare_contig(targets.chrom[index[0]]): index for index in _by_contig(targets)}
     for index in _by_contig(queries):
-        others = contigs.get(str(queries.chrom[index[0]]))
+        others = contigs.get(bare_contig(queries.chrom[index[0]]))
         if others is None:
             continue
         begun = np.searchsorted(np.sort(targets.start[others]), queries.end[index], side="left")
@@ -65,9 +66,9 @@ def count_overlaps(queries: Intervals, targets: Intervals) -> np.ndarray:
 def find_overlap(queries: Intervals, targets: Intervals) -> np.ndarray:
     """Index of one target that each query shares a base with, -1 where there is none (query,)."""
     found = np.full(len(queries), -1, np.int64)
-    contigs = {str(targets.chrom[index[0]]): index for index in _by_contig(targets)}
+    contigs = {bare_contig(targets.chrom[index[0]]): index for index in _by_contig(targets)}
     for index in _by_contig(queries):
-        others = contigs.get(str(queries.chrom[index[0]]))
+        others = contigs.get(bare_contig(queries.chrom[index[0]]))
         if others is None:
             continue
         others = others[np.argsort(targets.start[others], kind="stable")]
@@ -81,11 +82,11 @@ def find_overlap(queries: Intervals, targets: Intervals) -> np.ndarray:
 
 
 def _by_contig(intervals: Intervals) -> Iterator[np.ndarray]:
-    """Indices of the non-empty intervals of each contig, contigs in order of name."""
+    """Indices of the non-empty intervals of each contig (chr1 and 1 are one), contigs in order of name."""
     usable = np.flatnonzero(intervals.end > intervals.start)
     if not len(usable):
         return
-    _, contig = np.unique(intervals.chrom[usable].astype(str), return_inverse=True)
+    _, contig = contig_codes(intervals.chrom[usable])
     order = np.argsort(contig, kind="stable")
     edges = np.flatnonzero(np.diff(contig[order])) + 1
     yield from np.split(usable[order], edges)
