@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chiasma.core.errors import FormatError, InputError, MismatchError, UsageError
+from chiasma.io import tables
 from chiasma.io.sequence_table import labels_for, make_target, read_labelled, read_labels, skip_unlabelled
 
 
@@ -131,3 +132,12 @@ def test_real_tables(data_dir):
     read = read_labelled(folder / "promoters/ecoli_regulondb/independent.txt")
     target, _ = make_target(read.labels)
     assert target.names == ("24", "28", "32", "38", "70") and len(target.values) == 256
+
+
+def test_none_is_a_class_and_only_marks_are_missing(tmp_path):
+    labels = ["none", "null", "one_to_two", "", "NA", "NaN", "."]
+    target, known = make_target({"label": labels})
+    assert target.names == ("none", "null", "one_to_two")
+    assert known.tolist() == [True, True, True, False, False, False, False]
+    (tmp_path / "l.csv").write_text("id,label\n" + "".join(f"s{i},{label}\n" for i, label in enumerate(labels)))
+    assert list(tables.read_labels(tmp_path / "l.csv").values()) == ["none", "null", "one_to_two"]

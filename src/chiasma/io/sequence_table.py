@@ -24,6 +24,7 @@ from chiasma.core.errors import (
 )
 from chiasma.data.dataset import Skip, Target, TargetKind
 from chiasma.io.fasta import FastaRecords, make_records, read_fasta_records
+from chiasma.io.missing import MISSING
 from chiasma.io.textfile import open_bytes, read_lines
 
 _DNA = re.compile(r"[ACGTUNRYSWKMBDHVX\-]{2,}", re.IGNORECASE)
@@ -31,7 +32,6 @@ _SEQUENCE_NAMES = ("sequence", "seq", "dna", "dna_sequence")
 _ID_NAMES = ("id", "name", "seq_id", "sequence_id", "header")
 _LABEL_NAMES = ("label", "labels", "class", "target", "y", "expression")
 _GROUP_NAMES = ("group", "study", "library", "patient")
-_MISSING = {"", "na", "nan", "none", "null", "."}
 _LABEL_IN_HEADER = re.compile(r"(?:^|[\s|;,])(?:label|class)=([^\s|]+)", re.IGNORECASE)
 _FALSE = {"0", "negative", "neg", "no", "false", "control", "background", "non", "-1"}
 _MOST_INTEGER_CLASSES = 20
@@ -97,7 +97,7 @@ def make_target(
     """
     names = list(labels)
     table = np.array([[str(value).strip() for value in labels[name]] for name in names], dtype=object).T
-    known = np.array([not any(str(value).lower() in _MISSING for value in row) for row in table], bool)
+    known = np.array([not any(str(value) in MISSING for value in row) for row in table], bool)
     if not known.any():
         raise InputError("no example has a label", where=where, got=list_some(names), expected="labels or numbers")
     kept = table[known]

@@ -20,9 +20,9 @@ from chiasma.core.checks import require_unique
 from chiasma.core.errors import FormatError, InputError, UsageError, list_some, unknown_name
 from chiasma.core.files import atomic_write
 from chiasma.data.matrix import Matrix
+from chiasma.io.missing import MISSING
 from chiasma.io.textfile import read_bytes
 
-MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "."})
 PARQUET = (".parquet", ".pq")
 CONTAINERS = (".h5ad", ".h5mu")
 
@@ -149,7 +149,7 @@ def split_column(spec: Path | str) -> tuple[Path, str | None]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or str(value) in MISSING
+    return value is None or str(value).strip() in MISSING
 
 
 def _read_text_matrix(path: Path | str) -> Matrix:
