@@ -86,3 +86,11 @@ def test_a_dataset_of_one_class_says_so():
 )
 def test_a_skip_counts_and_names(count, names, text):
     assert str(Skip("short", count, names)) == text
+
+
+@pytest.mark.parametrize("kind", ["regression", "multilabel"])
+def test_targets_that_are_not_numbers_are_refused(kind):
+    target = Target(kind, np.array([[1, 0], [0, np.nan], [1, 1]]), ("a", "b"))
+    data = Dataset(np.array(["a", "b", "c"]), make(["AC", "GT", "TT"]), target, np.arange(3))
+    assert data.problems() == ["1 examples have a target that is not a number"]
+    assert not data.take(np.array([0, 2])).problems()

@@ -118,7 +118,7 @@ class Dataset:
             if len(present) < 2:
                 only = self.target.names[int(present[0])] if len(present) else "nothing"
                 found.append(f"only one class is present ({only}); a classifier needs two or more")
-        elif self.target.kind == "regression" and not np.isfinite(values).all():
+        elif self.target.kind in ("regression", "multilabel") and not np.isfinite(values).all():
             found.append(
                 f"{int((~np.isfinite(values)).any(axis=-1).sum())} examples have a target that is not a number"
             )
