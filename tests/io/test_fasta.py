@@ -149,3 +149,10 @@ def test_promoters_have_their_three_traps(data_dir):
     assert negatives.lower_case_share.max() == 0 and positives.lower_case_share.min() > 0.9
     with pytest.raises(InputError, match="--sequences"):
         read_fasta(folder / "independent.txt")
+
+
+def test_gaps_read_as_n_are_counted(tmp_path):
+    (tmp_path / "g.fa").write_text(">s1\nACG--T\n>s2\nAC.RT\n")
+    records = read_fasta_records(tmp_path / "g.fa")
+    assert records.sequences.strings() == ["ACGNNT", "ACNNT"]
+    assert records.ambiguous == {"R": 1, "-": 2, ".": 1}

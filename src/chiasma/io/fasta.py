@@ -18,7 +18,7 @@ from chiasma.io.textfile import read_bytes
 
 _IUPAC = b"ACGTUNRYSWKMBDHVXacgtunryswkmbdhvx"
 _GAPS = b"-."
-_AMBIGUOUS = "RYSWKMBDHVX"
+_AMBIGUOUS = "RYSWKMBDHVX-."
 _COORDINATES = re.compile(r"(?:^|::|\s)([^\s:]+):(\d+)-(\d+)(?:\(([+\-.])\))?(?=\s|$)")
 _STRANDS = {"+": 1, "-": -1, ".": 0, "": 0, None: 0}
 
@@ -31,7 +31,8 @@ class FastaRecords:
         sequences: the codes; their intervals are set where every header carries coordinates.
         headers: whole header of each record (sequence,).
         lower_case_share: share of lower-case letters (soft-masking, or how the file was made) (sequence,).
-        ambiguous: how often each letter other than A, C, G, T, U and N occurs; all of them read as N.
+        ambiguous: how often each letter other than A, C, G, T, U and N occurs, gaps (- and .) among them; all of them
+            read as N.
         skips: records without bases.
     """
 
