@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from command_line import done
 
 
 def _folder(variable: str, default: Path | None) -> Path | None:
@@ -30,3 +31,20 @@ def reference_dir(data_dir: Path) -> Path:
     if path is None:
         pytest.skip("CHIASMA_REFERENCE is absent: recorded outputs of the original tools cannot be compared")
     return path
+
+
+@pytest.fixture(scope="session")
+def peaks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """FASTA of 300 simulated peaks."""
+    path = tmp_path_factory.mktemp("peaks") / "peaks.fa"
+    done("simulate", "peaks", "-n", 300, "--seed", 3, "-o", path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cnn_run(peaks: Path) -> Path:
+    """A complete run of the small CNN on simulated peaks, with rivals, explanation and report."""
+    run = peaks.parent / "cnn"
+    flags = ("--preset", "tiny", "--epochs", 3, "--draws", 200, "--explain-seconds", 5, "--explain-examples", 20)
+    done("fit", "cnn", peaks, *flags, "-o", run)
+    return run
