@@ -11,7 +11,7 @@ from chiasma.audit.leakage import association
 from chiasma.core.errors import MismatchError
 from chiasma.core.files import plain
 from chiasma.data.dataset import Dataset, Target
-from chiasma.data.matrix import Matrix
+from chiasma.data.matrix import Matrix, Views
 from chiasma.data.results import Audit, Finding, Predictions
 from chiasma.data.sequences import Sequences
 from chiasma.data.split import Split
@@ -270,6 +270,17 @@ def test_what_tells_the_parts_apart_is_named():
     finding = named(found, "train-against-test")
     assert finding.severity == "warning" and "GC content alone" in finding.message
     assert named(found, "letter-case-by-part").severity == "warning"
+
+
+def test_a_view_that_no_test_sample_has_is_named():
+    values, y = noise(26, n=60, p=12)
+    data = table(values, y)
+    assert isinstance(data.x, Matrix)
+    part = np.where(np.arange(60) < 40, "train", "test").astype(object)
+    other = Matrix(np.where((part == "test")[:, None], np.nan, values[::-1]), data.x.samples, data.x.features)
+    views = Dataset(data.ids, Views({"rna": data.x, "protein": other}), data.target, data.unit)
+    finding = named(audit(views, Split("given", data.ids, part)), "view-absent-in-test")
+    assert finding.severity == "note" and finding.figures == {"views": ["protein"]}
 
 
 def test_a_random_division_of_twins_would_leak():

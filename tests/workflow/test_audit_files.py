@@ -97,15 +97,6 @@ def test_no_torch():
 
 
 @pytest.mark.realdata
-def test_the_neanderthal_intervals_lie_on_themselves(data_dir):
-    folder = data_dir / "origin" / "neanderthal"
-    found = audit_files(folder / "Akey_intr_coords.bed.gz", folder / "Akey_depl_coords.bed.gz")
-    folds = sorted(finding.figures["fold"] for finding in named(found, "self-overlap"))
-    assert np.allclose(folds, [4.4, 9.1], atol=0.05)
-    assert found.worst == "critical" and "times over" in found.verdict
-
-
-@pytest.mark.realdata
 def test_the_case_trap_of_the_promoters(data_dir):
     from chiasma.audit.audit import audit
     from chiasma.data.dataset import Dataset, Target

@@ -142,6 +142,14 @@ def test_containers_and_parquet(tmp_path, kind):
         assert named(found, "exact-duplicates")[0].figures["examples"] == 5
 
 
+def test_labels_inside_a_container(tmp_path):
+    views = Views({name: matrix(60, names(name, 12), prefix="s") for name in ("rna", "mirna")})
+    write_h5mu(tmp_path / "all.h5mu", views, obs={"subtype": ["xyz"[i % 3] for i in range(60)]})
+    found = audit_files(tmp_path / "all.h5mu", labels=f"{tmp_path / 'all.h5mu'}:subtype")
+    assert named(found, "class-shares")[0].figures["counts"] == {"x": 20, "y": 20, "z": 20}
+    assert "at random" in named(found, "own-split")[0].message
+
+
 def test_views_that_only_one_file_has(tmp_path):
     for part, blocks in (("train", ("rna", "protein")), ("test", ("rna",))):
         views = {name: matrix(20, names(name, 12), prefix=part) for name in blocks}

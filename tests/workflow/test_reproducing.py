@@ -64,6 +64,7 @@ def test_inputs_are_found(name, data_dir):
 
 
 @pytest.mark.realdata
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["audit_pitfalls", "diablo_breast"])
 def test_the_cheap_ones_hold(name, data_dir, tmp_path, capsys):
     assert chiasma(["reproduce", name, "-o", str(tmp_path / "out")]) == 0
@@ -161,7 +162,7 @@ verb = "fit"
 methods = ["cnn"]
 preset = "tiny"
 inputs = { positives = "data:peaks.fa", negatives = "shuffled" }
-options = { device = "cpu", explain = false, draws = 100, executor = "serial" }
+options = { device = "cpu", explain = false, rivals = false, draws = 100, executor = "serial" }
 
 [[step]]
 name = "two"
@@ -169,7 +170,7 @@ verb = "fit"
 methods = ["lstm"]
 preset = "tiny"
 inputs = { positives = "data:peaks.fa", negatives = "shuffled" }
-options = { device = "cpu", explain = false, draws = 100, executor = "serial" }
+options = { device = "cpu", explain = false, rivals = false, draws = 100, executor = "serial" }
 
 [[step]]
 name = "both"

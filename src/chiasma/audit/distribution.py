@@ -8,6 +8,7 @@ from chiasma.audit.cheap import crossed_scores, rate
 from chiasma.audit.confounding import case_columns, simple_predictors
 from chiasma.audit.context import Context
 from chiasma.audit.words import graded, shown, strength
+from chiasma.data.matrix import Views
 from chiasma.data.results import Estimate, Finding
 
 PITFALL = "distributional-difference"
@@ -26,7 +27,7 @@ def check_distribution(context: Context) -> list[Finding]:
         found.append(_told_apart(context, context.features, both, y))
     elif (place := _bare(context)) is not None:
         found.append(_told_apart(context, place, both, y))
-    return found + _case(context, both, y) + _label_shift(context, train, test)
+    return found + _absent_views(context, train, test) + _case(context, both, y) + _label_shift(context, train, test)
 
 
 def _told_apart(context: Context, x: np.ndarray, both: np.ndarray, y: np.ndarray) -> Finding:
@@ -58,6 +59,21 @@ def _area(context: Context, x: np.ndarray, both: np.ndarray, y: np.ndarray) -> E
 def _bare(context: Context) -> np.ndarray | None:
     """Length of bare intervals, all that is known of them besides their place (example, column)."""
     return simple_predictors(context).get("length")
+
+
+def _absent_views(context: Context, train: np.ndarray, test: np.ndarray) -> list[Finding]:
+    """Views that were measured in training and in no test sample."""
+    if not isinstance(context.data.x, Views):
+        return []
+    present = context.data.x.present()
+    absent = [name for name in present if present[name][train].any() and not present[name][test].any()]
+    if not absent:
+        return []
+    message = (
+        f"No test sample has view {' or '.join(absent)}, which training has: the test figures are those of a model "
+        "that does without."
+    )
+    return [Finding(PITFALL, "view-absent-in-test", "note", message, {"views": absent})]
 
 
 def _case(context: Context, both: np.ndarray, y: np.ndarray) -> list[Finding]:

@@ -169,5 +169,6 @@ def as_markdown(record: dict[str, Any]) -> str:
             wanted,
             "yes" if found["holds"] else "**no**",
         )
-        lines.append(f"| {' | '.join(cells)} | {found.get('source', '')} |")
+        row = [*cells, found.get("source", "")]
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |")
     return "\n".join(lines) + "\n"
