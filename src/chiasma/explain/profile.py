@@ -20,7 +20,7 @@ class WordFinding:
         position: where it is most enriched in high attribution: its first base, relative to the origin.
         n: sequences that hold it there, give or take the tolerance.
         attribution: mean attribution of a base inside it there.
-        background: mean attribution of a base in windows at those positions that do not hold the word.
+        background: mean attribution of a base in the same place of the sequences that do not hold the word.
         z: difference in standard errors.
         found: z at least 5 with 20 sequences or more.
     """
@@ -82,18 +82,30 @@ def find_words(
         held = (views != query).sum(axis=-1) <= mismatches
         windows = np.lib.stride_tricks.sliding_window_view(scores.astype(float), len(query), axis=1).mean(axis=-1)
         span = range(max(0, first + origin), min(windows.shape[1], last + origin + 1))
-        found.append(_best_place((name, word), held, windows, span=span, origin=origin, tolerance=tolerance))
+        known = (views < 4).all(axis=-1)
+        found.append(_best_place((name, word), held, windows, known, span=span, origin=origin, tolerance=tolerance))
     return found
 
 
 def _best_place(
-    named: tuple[str, str], held: np.ndarray, windows: np.ndarray, *, span: range, origin: int, tolerance: int
+    named: tuple[str, str],
+    held: np.ndarray,
+    windows: np.ndarray,
+    known: np.ndarray,
+    *,
+    span: range,
+    origin: int,
+    tolerance: int,
 ) -> WordFinding:
-    """The place whose holders most exceed the windows at the same positions that do not hold the word."""
+    """The place whose holders most exceed the other sequences there; one window a sequence, that nearest the place."""
+    rows = np.arange(len(windows))
     best = WordFinding(*named, 0, 0, float("nan"), float("nan"), 0.0, found=False)
     for start in span:
-        near = slice(max(0, start - tolerance), start + tolerance + 1)
-        here, others = windows[:, near][held[:, near]], windows[:, near][~held[:, near]]
+        near = np.arange(max(0, start - tolerance), min(windows.shape[1], start + tolerance + 1))
+        near = near[np.argsort(np.abs(near - start), kind="stable")]
+        holds = held[:, near]
+        holder, nearest = holds.any(axis=1), near[holds.argmax(axis=1)]
+        here, others = windows[rows, nearest][holder], windows[:, start][~holder & known[:, start]]
         if len(here) < 5 or len(others) < 5:
             continue
         error = np.sqrt(here.var() / len(here) + others.var() / len(others)) or 1e-12
@@ -101,7 +113,7 @@ def _best_place(
         if z > best.z:
             found = z >= 5 and len(here) >= 20
             levels = (float(here.mean()), float(others.mean()))
-            best = WordFinding(*named, start - origin, len(here), *levels, z, found=found)
+            best = WordFinding(*named, start - origin, int(holder.sum()), *levels, z, found=found)
     return best
 
 
@@ -110,6 +122,6 @@ def sentence(finding: WordFinding) -> str:
     if not finding.found:
         return f"{finding.name} ({finding.word}) is absent from the attribution (best z {finding.z:.1f})"
     return (
-        f"{finding.name} ({finding.word}) stands out at {finding.position:+d}: {finding.n} occurrences, "
+        f"{finding.name} ({finding.word}) stands out at {finding.position:+d}: {finding.n} sequences, "
         f"attribution {finding.attribution:.3g} a base against {finding.background:.3g} (z {finding.z:.1f})"
     )
