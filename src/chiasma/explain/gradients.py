@@ -124,24 +124,25 @@ def integrated_gradients(
     if references is None:
         references = np.full((len(codes), 1, codes.shape[1]), 4, np.uint8)
     n = references.shape[1]
-    flat = references.reshape(-1, codes.shape[1])
     output = outputs(model, codes, target=target)
-    base = outputs(model, flat, target=target).reshape(len(codes), n)
-    hypothetical = np.zeros((len(codes), n, codes.shape[1], 4))
-    scores = np.zeros((len(codes), n, codes.shape[1]))
-    error = np.full((len(codes), n), np.inf)
-    allowed = np.maximum(tolerance * np.abs(output[:, None] - base), 1e-3 * tolerance)
-    steps = 8
-    while steps <= max_steps and (error > allowed).any():
-        row, ref = np.nonzero(error > allowed)
-        slope = _path_gradient(model, codes[row], references[row, ref], target=target, steps=steps)
-        hypothetical[row, ref], scores[row, ref] = contributions(slope, codes[row], references[row, ref])
-        error[row, ref] = np.abs(scores[row, ref].sum(axis=-1) - (output[row] - base[row, ref]))
-        steps *= 2
-    total = scores.mean(axis=1)
-    gap = np.abs(total.sum(axis=-1) - (output - base.mean(axis=1)))
+    hypothetical, scores, base = np.zeros((*codes.shape, 4)), np.zeros(codes.shape), np.zeros(len(codes))
+    for number in range(n):  # one reference at a time: all at once would hold n times the memory
+        reference = references[:, number]
+        before = outputs(model, reference, target=target)
+        allowed = np.maximum(tolerance * np.abs(output - before), 1e-3 * tolerance)
+        possible, actual = np.zeros_like(hypothetical), np.zeros_like(scores)
+        row, steps = np.arange(len(codes)), 8
+        while steps <= max_steps and len(row):
+            slope = _path_gradient(model, codes[row], reference[row], target=target, steps=steps)
+            possible[row], actual[row] = contributions(slope, codes[row], reference[row])
+            row = row[np.abs(actual[row].sum(axis=-1) - (output[row] - before[row])) > allowed[row]]
+            steps *= 2
+        hypothetical += possible / n
+        scores += actual / n
+        base += before / n
+    gap = np.abs(scores.sum(axis=-1) - (output - base))
     names = ("integrated-gradients", target_name or str(target))
-    return _attribution(ids, codes, total, hypothetical.mean(axis=1), gap, output, names)
+    return _attribution(ids, codes, scores, hypothetical, gap, output, names)
 
 
 def contributions(slope: np.ndarray, codes: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
