@@ -59,6 +59,16 @@ def test_seqlets_are_the_planted_spans():
         recursive_seqlets(np.zeros((2, 3)))
 
 
+def test_padding_neither_makes_seqlets_nor_hides_them():
+    noise = np.random.default_rng(0).normal(size=(300, 150))
+    padded, known = np.zeros((300, 400)), np.zeros((300, 400), bool)
+    padded[:, 125:275], known[:, 125:275] = noise, True
+    for find in (recursive_seqlets, threshold_seqlets):
+        bare, centred = find(noise), find(padded, known=known)
+        assert [(s.row, s.start + 125, s.end + 125) for s in bare] == [(s.row, s.start, s.end) for s in centred]
+    assert recursive_seqlets(padded, known=np.zeros_like(known)) == []
+
+
 def test_window_sums_equal_a_loop():
     scores = np.random.default_rng(0).normal(size=(3, 11))
     expected = [[row[i : i + 4].sum() for i in range(8)] for row in scores]
@@ -201,6 +211,15 @@ def test_profile_finds_boxes_where_they_are():
     assert "absent" in sentence(boxes["-35"])
     profile = position_profile(scores, origin=60)
     assert profile["position"][profile["mean"].argmax()] in range(-13, -4)
+
+
+def test_a_word_counts_once_in_a_sequence():
+    rng = np.random.default_rng(0)
+    codes, scores = np.full((40, 30), 1, np.uint8), rng.normal(0, 0.1, (40, 30))
+    codes[:15, 8:20] = 0  # a run of A holds AAAAAA at seven starts of the same sequence
+    scores[:15] += 1
+    (found,) = find_words(codes, scores, {"A": "AAAAAA"})
+    assert found.n == 15 and not found.found  # 75 windows are no 20 sequences
 
 
 def test_explanation_is_written_whole(tmp_path):

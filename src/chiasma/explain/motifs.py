@@ -94,9 +94,9 @@ def discover_motifs(
 
 
 def _plain(codes: np.ndarray, scores: np.ndarray) -> list[DiscoveredMotif]:
-    seqlets = recursive_seqlets(scores, p_threshold=0.05)
+    seqlets = recursive_seqlets(scores, known=codes < 4, p_threshold=0.05)
     if len(seqlets) < max(50, len(codes) // 4):
-        seqlets = threshold_seqlets(scores)
+        seqlets = threshold_seqlets(scores, known=codes < 4)
     return cluster_seqlets(codes, scores, seqlets)
 
 

@@ -26,24 +26,40 @@ def window_sums(scores: np.ndarray, width: int) -> np.ndarray:
     return total[:, width:] - total[:, :-width]
 
 
-def _upper_p(values: np.ndarray) -> np.ndarray:
-    """Two-sided p-values of window sums under a Laplace law fitted to their middle half, by sign."""
-    centre = np.median(values)
-    spread = np.median(np.abs(values - centre)) / np.log(2)
-    if spread <= 0:
-        spread = np.abs(values - centre).mean()
-    if spread <= 0:
-        return np.ones_like(values)
-    return np.exp(-np.abs(values - centre) / spread)
+def _known_windows(known: np.ndarray | None, shape: tuple[int, ...], width: int) -> np.ndarray:
+    """Which windows hold known bases only (sequence, position - width + 1)."""
+    if known is None:
+        return np.ones((shape[0], shape[1] - width + 1), bool)
+    return window_sums(known, width) == width
+
+
+def _upper_p(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Two-sided p-values of window sums under a Laplace law fitted to the usable ones; 1 for the others."""
+    p = np.ones_like(values)
+    law = values[usable]
+    if not len(law):
+        return p
+    centre = np.median(law)
+    spread = np.median(np.abs(law - centre)) / np.log(2) or np.abs(law - centre).mean()
+    if spread > 0:
+        p[usable] = np.exp(-np.abs(law - centre) / spread)
+    return p
 
 
 def recursive_seqlets(
-    scores: np.ndarray, *, p_threshold: float = 0.01, min_length: int = 4, max_length: int = 25
+    scores: np.ndarray,
+    *,
+    known: np.ndarray | None = None,
+    p_threshold: float = 0.01,
+    min_length: int = 4,
+    max_length: int = 25,
 ) -> list[Seqlet]:
     """Longest spans all of whose own windows are significant, strongest first, none overlapping.
 
     Args:
         scores: attribution (sequence, position).
+        known: where there is a base (sequence, position); no seqlet reaches outside, and the zeros of padding do not
+            enter the law. By default everywhere.
         p_threshold: largest p of any window inside a seqlet, under a Laplace law fitted for each length.
         min_length: shortest window tested, in positions.
         max_length: longest seqlet, in positions.
@@ -54,10 +70,10 @@ def recursive_seqlets(
     longest = min(max_length, scores.shape[1])
     if not 1 <= min_length <= longest:
         raise UsageError("no seqlet fits", got=f"{min_length} to {max_length}", expected=f"at most {scores.shape[1]}")
-    worst = _upper_p(window_sums(scores, min_length))
+    worst = _upper_p(window_sums(scores, min_length), _known_windows(known, scores.shape, min_length))
     levels = [worst]
     for length in range(min_length + 1, longest + 1):
-        own = _upper_p(window_sums(scores, length))
+        own = _upper_p(window_sums(scores, length), _known_windows(known, scores.shape, length))
         worst = np.maximum(own, np.maximum(worst[:, :-1], worst[:, 1:]))
         levels.append(worst)
     taken = np.zeros(scores.shape, bool)
@@ -75,13 +91,21 @@ def recursive_seqlets(
     return sorted(found, key=lambda seqlet: (-abs(seqlet.attribution), seqlet.row, seqlet.start))
 
 
-def threshold_seqlets(scores: np.ndarray, *, width: int = 10, quantile: float = 0.95) -> list[Seqlet]:
-    """Windows of one width whose absolute sum passes a quantile of all windows, strongest first, none overlapping."""
-    sums = window_sums(scores, min(width, scores.shape[1]))
+def threshold_seqlets(
+    scores: np.ndarray, *, known: np.ndarray | None = None, width: int = 10, quantile: float = 0.95
+) -> list[Seqlet]:
+    """Windows of one width whose absolute sum passes a quantile of all windows, strongest first, none overlapping.
+
+    Only windows whose bases are all known count; arguments as in `recursive_seqlets`.
+    """
     width = min(width, scores.shape[1])
-    size = np.abs(sums)
-    limit = np.quantile(size, quantile)
-    order = np.sort(size.ravel())
+    sums = window_sums(scores, width)
+    usable = _known_windows(known, scores.shape, width)
+    if not usable.any():
+        return []
+    size = np.where(usable, np.abs(sums), 0.0)
+    limit = np.quantile(size[usable], quantile)
+    order = np.sort(size[usable])
     rows, starts = np.nonzero((size >= limit) & (size > 0))
     taken = np.zeros(scores.shape, bool)
     found = []
