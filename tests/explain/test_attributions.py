@@ -8,7 +8,7 @@ from torch import nn
 from chiasma.core.errors import MismatchError, UsageError
 from chiasma.data.sequences import encode
 from chiasma.explain.agreement import agreement, completeness
-from chiasma.explain.attention import attended, attention_maps, rollout
+from chiasma.explain.attention import attended, attention_maps, attention_profile, rollout
 from chiasma.explain.deeplift import deep_lift_shap
 from chiasma.explain.deeplift_rules import UnsupportedOperationError
 from chiasma.explain.gradients import input_x_gradient, integrated_gradients, saliency
@@ -169,6 +169,34 @@ def test_attention_maps_and_rollout():
     assert attended(maps)[0].argmax() == 5
     with pytest.raises(UsageError, match="no attention"):
         attention_maps(cnn(), random_codes(1, 6))
+
+
+def test_the_attention_profile_says_at_which_distance_and_where_a_head_looks():
+    class Previous:
+        """Head 1 looks at the token before, head 2 at token 0; a token is two bases."""
+
+        def attention(self, x):
+            tokens = x.shape[2] // 2
+            before = torch.eye(tokens).roll(-1, 1)
+            first = torch.zeros(tokens, tokens)
+            first[:, 0] = 1
+            return torch.stack([before, first]).expand(1, len(x), 2, tokens, tokens)
+
+    found = attention_profile(Previous(), random_codes(5, 12), batch_size=2)
+    rows = list(zip(*found.values(), strict=True))
+    assert len(rows) == 2 * (11 + 6) and {row[0] for row in rows} == {1}
+    best = {(head, axis): max((r for r in rows if r[1:3] == (head, axis)), key=lambda r: r[4])
+            for head in (1, 2) for axis in ("distance", "key")}  # fmt: skip
+    assert best[1, "distance"][3:] == (-2, 1.0)
+    assert best[2, "key"][3:] == (0, 1.0)
+
+
+def test_integrated_gradients_over_references_are_the_mean_over_each():
+    codes, references = random_codes(3, 30), np.stack([random_codes(3, 30, seed) for seed in (1, 2, 3)], axis=1)
+    together = integrated_gradients(cnn(), codes, references=references)
+    apart = [integrated_gradients(cnn(), codes, references=references[:, [i]]) for i in range(3)]
+    np.testing.assert_allclose(together.scores, np.mean([one.scores for one in apart], axis=0), atol=1e-6)
+    np.testing.assert_allclose(together.hypothetical, np.mean([one.hypothetical for one in apart], axis=0), atol=1e-6)
 
 
 @pytest.mark.oracle

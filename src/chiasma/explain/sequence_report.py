@@ -14,6 +14,7 @@ from chiasma.core.rng import generator
 from chiasma.data.results import Attribution
 from chiasma.data.sequences import Sequences
 from chiasma.explain.agreement import agreement, completeness
+from chiasma.explain.attention import attention_profile, shows_attention
 from chiasma.explain.deeplift import deep_lift_shap
 from chiasma.explain.deeplift_rules import UnsupportedOperationError
 from chiasma.explain.gradients import input_x_gradient, integrated_gradients, saliency
@@ -40,12 +41,14 @@ class ExplainResult:
         motifs: most seqlets first.
         matches: for each motif its database matches, best first; empty without a database.
         notes: what was done, what was not and why, figures of trust; JSON-ready.
+        attention: where each head looks, columns of `attention_profile`; empty for models that show none.
     """
 
     attribution: Attribution
     motifs: tuple[DiscoveredMotif, ...]
     matches: tuple[tuple[Match, ...], ...]
     notes: dict[str, Any] = field(default_factory=dict)
+    attention: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but two are options
@@ -99,16 +102,17 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
     attribution = replace(attribution, ids=sequences.ids, target=target_name or str(target))
     notes |= {"method": attribution.method, "completeness": completeness(attribution)}
     notes["mutagenesis_agreement"] = _check(model, attribution, target=target, seed=seed)
+    attention = attention_profile(model, codes) if shows_attention(model) else {}
     hypothetical = attribution.hypothetical
     if hypothetical is None or attribution.method == "saliency":
         notes["messages"].append("no motif discovery: saliency has no sign")
-        return ExplainResult(attribution, (), (), notes)
+        return ExplainResult(attribution, (), (), notes, attention)
     if attribution.method == "ism":
         hypothetical = hypothetical - hypothetical.mean(axis=-1, keepdims=True)
     found = discover_motifs(codes, attribution.scores, hypothetical, time_limit_s=time_limit_s)
     notes["messages"] += list(found.notes)
     motifs, matches = named(found.motifs, meme)
-    return ExplainResult(attribution, motifs, matches, notes)
+    return ExplainResult(attribution, motifs, matches, notes, attention)
 
 
 def named(

@@ -24,6 +24,8 @@ def write_explanation(
 ) -> list[str]:
     """Write attributions.npz, motifs.tsv, motifs.meme, position_profile.tsv, seqlets.tsv and notes.json.
 
+    Models that show their attention get attention.tsv too.
+
     Args:
         folder: made if absent.
         result: what to write.
@@ -46,7 +48,7 @@ def write_explanation(
     write_text(folder / "motifs.meme", meme_text(result.motifs))
     profile = position_profile(found.scores, origin=origin)
     write_text(folder / "position_profile.tsv", _tsv(tuple(profile), zip(*profile.values())))
-    seqlets = [] if found.method == "saliency" else recursive_seqlets(found.scores)
+    seqlets = [] if found.method == "saliency" else recursive_seqlets(found.scores, known=found.codes < 4)
     rows = [(found.ids[s.row], s.start, s.end, s.attribution, s.p) for s in seqlets]
     write_text(folder / "seqlets.tsv", _tsv(("id", "start", "end", "attribution", "p"), rows))
     notes = dict(result.notes) | {"n_motifs": len(result.motifs), "n_seqlets": len(seqlets)}
@@ -54,7 +56,11 @@ def write_explanation(
         findings = find_words(found.codes, found.scores, words, origin=origin)
         notes["words"] = [asdict(item) | {"sentence": sentence(item)} for item in findings]
     write_json(folder / "notes.json", notes)
-    return ["attributions.npz", "motifs.tsv", "motifs.meme", "position_profile.tsv", "seqlets.tsv", "notes.json"]
+    written = ["attributions.npz", "motifs.tsv", "motifs.meme", "position_profile.tsv", "seqlets.tsv", "notes.json"]
+    if result.attention:
+        write_text(folder / "attention.tsv", _tsv(tuple(result.attention), zip(*result.attention.values())))
+        written.append("attention.tsv")
+    return written
 
 
 def motif_rows(motifs: Sequence[DiscoveredMotif], matches: Sequence[Sequence[Match]]) -> list[tuple[Any, ...]]:

@@ -88,7 +88,7 @@ def _optimization(run: Run) -> dict[str, str]:
 def _model(run: Run) -> dict[str, str]:
     stages = run.provenance.get("stages") or {}
     seconds = sum(value for value in stages.values() if is_number(value))
-    explained = [name for name in ("motifs", "position_profile", "loadings") if run.explain.get(name)]
+    explained = [name for name in ("motifs", "position_profile", "attention", "loadings") if run.explain.get(name)]
     own = (run.provenance.get("versions") or {}).get("chiasma")
     return {
         "interpretability": f"Explained after fitting: {sentence([name.replace('_', ' ') for name in explained])}."

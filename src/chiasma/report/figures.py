@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chiasma.data.results import Figure
+from chiasma.plot.attention import attention_map
 from chiasma.plot.attribution import position_profile
 from chiasma.plot.calibration import reliability, score_histogram, set_sizes
 from chiasma.plot.comparison import metric_dots, paired_differences, slice_forest
@@ -38,7 +39,7 @@ def draw_figures(run: Run) -> dict[str, list[Figure]]:
         "training": [training_curves(run.log)] if len(run.log) > 1 else [],
         "audit": list(_sufficiency(run)),
         "uncertainty": list(_uncertainty(run, found)),
-        "explain": [*example_logos(run), *_profile(run), *_loadings(run), *_samples(run)],
+        "explain": [*example_logos(run), *_profile(run), *_attention(run), *_loadings(run), *_samples(run)],
     }
     return {section: figures for section, figures in drawn.items() if figures}
 
@@ -147,6 +148,12 @@ def _profile(run: Run) -> Iterator[Figure]:
     if columns:
         label = str(run.notes.get("position_label") or "position (bases)")
         yield position_profile(position, columns, label=label)
+
+
+def _attention(run: Run) -> Iterator[Figure]:
+    rows = run.explain.get("attention") or []
+    if rows and {"layer", "head", "axis", "at", "attention"} <= rows[0].keys():
+        yield attention_map(rows)
 
 
 def _loadings(run: Run) -> Iterator[Figure]:
