@@ -14,15 +14,20 @@ import pytest
 
 from chiasma.core.errors import FormatError, InputError, UsageError
 from chiasma.core.files import write_json
+from chiasma.data.sequences import decode
 from chiasma.report.dome import dome
 from chiasma.report.examples import worst_errors
 from chiasma.report.explanations import read_meme
+from chiasma.report.figures import draw_figures
 from chiasma.report.inline import inline_svg
 from chiasma.report.load import FILES, read_run
 from chiasma.report.methods_text import bibliography, cited, methods_paragraph
 from chiasma.report.multiqc import multiqc_content
 from chiasma.report.page import MOST_BYTES, write_report, write_side_by_side
+from chiasma.report.sections import data_section, performance_section, provenance_section, uncertainty_section
 from chiasma.report.words import best_rival, duration, figure, sentence, small, verdict
+from chiasma.simulate.peaks import simulate_peaks
+from chiasma.workflow.fitting import fit
 from report.fake_run import CLASSES, KINDS, fake_run
 
 
@@ -99,6 +104,49 @@ def test_each_kind_shows_its_figures(runs):
         assert names <= written
         assert written == {path.stem for path in (runs[kind] / "figures").glob("*.csv")}
     assert "solved directly" in (runs["views"] / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def real_run(tmp_path_factory) -> Path:
+    """A transformer fitted in earnest, through every stage that writes what the page reads."""
+    folder = tmp_path_factory.mktemp("real")
+    peaks = simulate_peaks(200, seed=4)
+    text = "".join(f">{name}\n{decode(peaks[index])}\n" for index, name in enumerate(peaks.ids))
+    (folder / "peaks.fa").write_text(text)
+    options = {"device": "cpu", "executor": "serial", "draws": 100, "explain_examples": 40, "explain_seconds": 5}
+    inputs = {"positives": str(folder / "peaks.fa"), "negatives": "shuffled"}
+    return fit("transformer", inputs, output=folder / "run", preset="tiny", options=options).path
+
+
+def test_no_column_of_a_real_runs_figures_is_empty(real_run):
+    figures = [figure for group in draw_figures(read_run(real_run)).values() for figure in group]
+    names = {figure.name for figure in figures}
+    assert {"metrics", "paired_differences", "roc", "confusion", "scores", "training", "size_curve"} <= names
+    assert {"reliability", "set_sizes", "example_1", "position_profile", "attention"} <= names
+    for drawn in figures:
+        for name, column in drawn.table.items():
+            assert any(cell not in (None, "") for cell in column), f"{drawn.name}: {name} is empty"
+
+
+def test_no_table_of_a_real_runs_page_is_empty(real_run):
+    run = read_run(real_run)
+    performance, uncertainty, data = performance_section(run), uncertainty_section(run), data_section(run)
+    for key in ("header", "rows", "ratios", "slices", "pairs", "cost"):
+        assert performance[key], key
+    assert all(pair["p"] != "–" and pair["interval"] for pair in performance["pairs"])
+    assert all(cell["value"] != "–" for row in performance["rows"] for cell in row["cells"])
+    assert all(row["seconds"] != "–" for row in performance["cost"])
+    mine = performance["cost"][0]
+    assert mine["name"] == "transformer" and "–" not in (mine["parameters"], mine["rate"])
+    facts = dict(uncertainty["facts"])
+    assert {"coverage promised", "coverage on the test part", "mean size of a set", "temperature"} <= facts.keys()
+    assert facts["calibration error after"] == figure(run.metrics["test"]["ece"]["value"])
+    assert uncertainty["per_class"] and data["sizes"] and data["proof"]["rows"]
+    made = provenance_section(run)
+    assert all(made[key] for key in ("command", "started", "finished", "machine", "versions", "inputs", "stages"))
+    assert not run.absent
+    assert not [answer for part in ("data", "optimization", "model", "evaluation")
+                for answer in dome(run)[part].items() if answer[1] == "not recorded"]  # fmt: skip
 
 
 def test_report_is_reproducible(runs, tmp_path):

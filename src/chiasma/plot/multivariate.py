@@ -44,8 +44,9 @@ def loading_bars(rows: Sequence[Mapping[str, Any]], *, component: str = "1") -> 
             axes.grid(axis="y", visible=False)
             axes.set_title(shorten(view, 20))
             axes.set_xlabel("loading")
-        columns = ("view", "feature", "loading", "stability")
         kept = [row for found in top.values() for row in found]
+        measured = any(number(row.get("stability")) == number(row.get("stability")) for row in kept)
+        columns = ("view", "feature", "loading", *(("stability",) if measured else ()))
         return seal(
             canvas,
             name=f"loadings_{component}",
