@@ -72,8 +72,9 @@ def read_new(fitted: Fitted, inputs: Mapping[str, Any], *, seed: int) -> tuple[D
         from chiasma.workflow.load_sequences import load_unlabelled
 
         path = given.get("input") or given.get("positives") or given.get("sequences")
+        # As long as the fit read them: what the network crops or pads, its task does, here as there.
         data = load_unlabelled(
-            str(path), target=fitted.target, fasta=given.get("fasta"), length=fitted.meta["task"]["length"]
+            str(path), target=fitted.target, fasta=given.get("fasta"), length=fitted.meta.get("length")
         )
         return data, places(data)
     if kind == "simulations":

@@ -43,7 +43,7 @@ def train_method(
     else:
         model, meta, cost = _train_estimator(method, config, prepared, options)
     cost = {"cpu_seconds": time.process_time() - cpu, "seconds": time.perf_counter() - wall, **cost}
-    return Fitted(method, config, empty, model, meta), cost
+    return Fitted(method, config, empty, model, {**meta, "length": options.length}), cost
 
 
 def worker_count(options: FitOptions) -> int:
