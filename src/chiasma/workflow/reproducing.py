@@ -155,11 +155,13 @@ def _carry_out(step: Step, folder: Path, earlier: set[str]) -> str:
 
 
 def as_markdown(record: dict[str, Any]) -> str:
-    """The record as a page, for docs/results."""
+    """The record as a page, for docs/results: date, machine and versions, then each figure with what was expected."""
     lines = [f"# {record['title']}", "", record["question"], ""]
     lines += [f"{record['date']}, {record['minutes']:.1f} minutes on {record['machine']['cores']} cores."]
     if done := [step["name"] for step in record.get("steps", []) if step["state"] == "complete"]:
         lines[-1] += f" Done before, and not counted: {', '.join(done)}."
+    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    lines += ["", f"{record['machine']['system'].split('-')[0]}, {record['machine']['processor']}; {versions}."]
     lines += ["", "| figure | found | expected | holds | source |", "|---|---|---|---|---|"]
     for found in record["checks"]:
         value, wanted = described(found)
