@@ -18,7 +18,7 @@ from chiasma.core.errors import UsageError
 def register(app: App, arguments: list[str]) -> None:
     """Add the verb, with the inputs of the first method named."""
     known = {card.name for card in list_cards()}
-    first = next((word for word in arguments if word in known), None)
+    first = next((word for word in (text.partition(":")[0] for text in arguments) if word in known), None)
     inputs = input_flags(find_card(first)) if first else []
     names = Annotated[str, Parameter(help="methods, then optionally the first input file; or complete run folders")]
     parameters = [
@@ -40,13 +40,13 @@ def _compare(values: Mapping[str, Any]) -> None:
     words = list(values.get("methods", ()))
     known = {card.name for card in list_cards()}
     runs = [word for word in words if (Path(word) / "run.json").exists()]
-    names = [word for word in words if word in known]
-    rest = [word for word in words if word not in known and word not in runs]
+    names = [word for word in words if word.partition(":")[0] in known and word not in runs]
+    rest = [word for word in words if word not in names and word not in runs]
     if not words or (runs and names) or len(rest) > 1:
         raise UsageError("give methods and at most one file, or complete run folders", got=" ".join(words) or "nothing")
     inputs: dict[str, Any] = {}
     if names:
-        inputs = read_inputs(find_card(names[0]), values, rest[0] if rest else None)
+        inputs = read_inputs(find_card(names[0].partition(":")[0]), values, rest[0] if rest else None)
     found = compare(
         runs or names,
         inputs,

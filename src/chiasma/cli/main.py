@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
-        return 0
+        return 141  # as a process killed by a closed pipe; a fit under way resumes
     except Exception as error:
         return _surprise(error, as_json="--json" in arguments)
     except KeyboardInterrupt:

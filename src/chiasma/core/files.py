@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,20 +84,28 @@ def read_json(path: Path | str) -> Any:
 
 
 def content_hash(path: Path | str) -> str:
-    """SHA-256 of a file's bytes; of a folder, of the sorted relative names and contents below it."""
+    """SHA-256 of a file's bytes; of a folder, of the sorted relative names and contents below it.
+
+    A file is read once as long as its size and time of change stay the same.
+    """
     path = Path(path)
-    digest = hashlib.sha256()
     if path.is_dir():
+        digest = hashlib.sha256()
         for member in sorted(item for item in path.rglob("*") if item.is_file()):
             digest.update(str(member.relative_to(path)).encode() + b"\0" + content_hash(member).encode())
         return digest.hexdigest()
     try:
-        with open(path, "rb") as handle:
-            while block := handle.read(1 << 20):
-                digest.update(block)
+        status = path.stat()
+        return _hash_file(path.resolve(), status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", where=path, do="check the path") from error
-    return digest.hexdigest()
+
+
+@cache
+def _hash_file(path: Path, size: int, changed: int) -> str:
+    del size, changed
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def text_hash(*parts: str) -> str:

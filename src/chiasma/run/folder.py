@@ -45,7 +45,8 @@ class RunFolder:
         """
         path = Path(path)
         identity = json.loads(json.dumps(identity, default=str))
-        if path.exists() and not overwrite:
+        _require_ours(path)
+        if (path / _STATE).exists() and not overwrite:
             return cls._complete(path, identity)
         work = _partial(path)
         try:
@@ -55,6 +56,10 @@ class RunFolder:
             raise RunError(
                 f"cannot make the run folder: {error.strerror}", where=path, do="choose a writable folder with -o"
             ) from error
+        if (path / _STATE).exists() and not overwrite:  # finished by another process while this one waited
+            os.close(lock)
+            shutil.rmtree(work, ignore_errors=True)
+            return cls._complete(path, identity)
         record, state = {"identity": identity, "stages": {}}, "new"
         if (work / _STATE).exists():
             found = read_json(work / _STATE)
@@ -70,8 +75,6 @@ class RunFolder:
 
     @classmethod
     def _complete(cls, path: Path, identity: Mapping[str, Any]) -> RunFolder:
-        if not (path / _STATE).exists():
-            raise UsageError("exists and is not a run folder", where=path, do="choose another folder with -o")
         record = read_json(path / _STATE)
         if record["identity"] != identity:
             raise _other(path, record["identity"], identity)
@@ -110,12 +113,23 @@ class RunFolder:
                 os.replace(self.path, aside)
             os.replace(_partial(self.path), self.path)
         except OSError as error:
-            raise RunError(f"cannot complete the run: {error.strerror}", where=self.path) from error
+            if aside.exists() and not self.path.exists():
+                os.replace(aside, self.path)
+            raise RunError(
+                f"cannot complete the run: {error.strerror}",
+                where=self.path,
+                do=f"all work is in {_partial(self.path)}; mend the cause and run the same command again",
+            ) from error
         shutil.rmtree(aside, ignore_errors=True)
         self.state = "complete"
         self.release()
         (self.path / ".lock").unlink(missing_ok=True)
         return self.path
+
+    def discard(self) -> None:
+        """Remove a run in which no stage was finished; one with finished stages stays, to be resumed."""
+        if self.state != "complete" and not self.stages:
+            shutil.rmtree(self.work, ignore_errors=True)
 
     def release(self) -> None:
         """Let another process work here; what is done stays."""
@@ -134,6 +148,13 @@ def require_run(path: Path | str) -> Path:
     if _partial(path).exists():
         raise InputError("the run is not complete", where=path, do="run the same fit command again: it resumes")
     raise InputError("not a run folder", where=path, expected="a folder made by chiasma fit")
+
+
+def _require_ours(path: Path) -> None:
+    """Refuse to work over anything that is not a run: nothing of the user's is ever replaced."""
+    if not path.exists() or (path / _STATE).exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    raise UsageError("exists and is not a run folder", where=path, do="choose another folder with -o")
 
 
 def _partial(path: Path) -> Path:

@@ -42,14 +42,17 @@ def compare(
     """Fit several methods on one split beside the rivals, or compare complete runs on the same test examples.
 
     Args:
-        methods: names of methods, or paths of complete runs (then `inputs` is not used).
+        methods: METHOD or METHOD:PRESET, or paths of complete runs (then `inputs` is not used).
         inputs: as for fit.
         output: a folder that will hold one run a method and compare.json.
-        presets: the preset of every method; nobody is tuned, so the tuning budget is the same for all.
+        presets: the preset of methods that name none. Every method gets one configuration; the rivals choose the
+            strength of their penalty inside the training part, which is theirs by design and said in compare.json.
         options: shared by all.
         overwrite: replace runs of another configuration.
     """
     output = Path(output)
+    chosen = options if isinstance(options, FitOptions) else FitOptions.parse(options or {}, source="options")
+    _require_comparison(output)
     if len(set(methods)) != len(methods):
         raise UsageError("a method is named twice", got=" ".join(methods))
     if all((Path(name) / "run.json").exists() for name in methods):
@@ -58,10 +61,12 @@ def compare(
         runs = []
         for name in methods:
             print(f"--- {name}", file=sys.stderr)
-            job = plan(name, inputs, preset=presets, options=options)
+            method, _, preset = name.partition(":")
+            job = plan(method, inputs, preset=preset or presets, options=chosen)
             shared = runs[0] if runs else None
-            runs.append(carry_out(job, output / name, overwrite=overwrite, rivals_from=shared).path)
-    return compare_runs(runs, output=output)
+            folder = output / name.replace(":", "-")
+            runs.append(carry_out(job, folder, overwrite=overwrite, rivals_from=shared).path)
+    return compare_runs(runs, output=output, draws=chosen.draws)
 
 
 def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Comparison:
@@ -96,11 +101,47 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     primary = read_json(runs[0] / "metrics.json")["primary"]
     described = [pair.to_dict() for pair in pairs]
     text = " ".join(sentences)
-    write_json(output / "compare.json", {"verdict": text, "primary": primary, "table": table, "pairs": described})
+    write_json(
+        output / "compare.json",
+        {"verdict": text, "primary": primary, "table": table, "pairs": described, "tuning": TUNING},
+    )
     from chiasma.report.page import write_side_by_side
 
     page = write_side_by_side(list(runs), output / "report.html")
     return Comparison(output, text, primary, table, described, page)
+
+
+TUNING = "One configuration a method; each rival chose the strength of its penalty inside the training part."
+
+
+def _require_comparison(output: Path) -> None:
+    """Refuse a folder that is neither new nor a comparison: nothing of the user's is written over."""
+    if (output / "run.json").exists() or (output.exists() and not output.is_dir()):
+        raise UsageError("exists and is not a comparison", where=output, do="choose another folder with -o")
+    if not output.is_dir() or (output / "compare.json").exists():
+        return
+    if any(not path.name.endswith(".partial") and not (path / "run.json").exists() for path in output.iterdir()):
+        raise UsageError("exists and is not a comparison", where=output, do="choose another folder with -o")
+
+
+def _require_same(first: Path, other: Path) -> None:
+    """Two runs may be compared if they read the same inputs with the same seed and divided them the same way."""
+    from chiasma.split.table import read_split
+
+    one, two = (read_json(run / "run.json")["identity"] for run in (first, other))
+    differing = [f"input {name}" for name in one["inputs"] if one["inputs"][name] != two["inputs"].get(name)]
+    differing += ["seed"] if one["options"]["seed"] != two["options"]["seed"] else []
+    here, there = (read_split(run / "split.parquet") for run in (first, other))
+    if not (np.array_equal(here.ids, there.ids) and np.array_equal(here.part, there.part)):
+        differing.append("division into parts")
+    if differing:
+        raise MismatchError(
+            "the runs were not fitted and tested on the same examples",
+            where=f"{first} and {other}",
+            got="different " + ", ".join(differing),
+            expected="the same inputs, --split and --seed",
+            do="fit them again alike, or give compare the methods and the data",
+        )
 
 
 def _gather(
@@ -113,14 +154,7 @@ def _gather(
     negatives = None
     for run in runs:
         test, own = read_test(run)
-        if not np.array_equal(test.ids, first.ids):
-            raise MismatchError(
-                "the runs were not tested on the same examples",
-                where=f"{runs[0]} and {run}",
-                got=f"{len(first.ids)} and {len(test.ids)} test examples",
-                expected="the same ids",
-                do="fit them with the same data, --split and --seed",
-            )
+        _require_same(runs[0], run)
         record = read_json(run / "compare.json")
         name = record["method"] if record["method"] not in scores else run.name
         scores[name] = own

@@ -12,7 +12,7 @@ from typing import Any
 
 from chiasma.core.config import Config, dump_toml
 from chiasma.core.errors import InputError, UsageError
-from chiasma.core.files import plain, read_json, write_json, write_text
+from chiasma.core.files import content_hash, plain, read_json, write_json, write_text
 from chiasma.core.provenance import describe_inputs, provenance
 from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
@@ -54,7 +54,10 @@ class Job:
         """What makes this run this run: its folder is resumed only by the same."""
         hashes = {name: record.get("sha256", record.get("value")) for name, record in self._described().items()}
         options = self.options.model_dump(mode="json", exclude={"device", "executor", "workers"})
-        start = None if self.start is None else str(self.start)
+        for name in ("motifs", "test_ids"):
+            if (path := getattr(self.options, name)) is not None:
+                options[name] = content_hash(path)
+        start = None if self.start is None else content_hash(_weights(self.start))
         settings = {"method": self.method.name, "config": self.config.model_dump(mode="json"), "start": start}
         return plain({**settings, "options": options, "inputs": hashes})
 
@@ -65,6 +68,14 @@ class Job:
 
     def _described(self) -> dict[str, dict[str, Any]]:
         return describe_inputs(flatten_inputs(self.inputs))
+
+
+def _weights(start: Path) -> Path:
+    """The weights to begin from, which must be there before anything is done."""
+    path = start / "model.safetensors"
+    if not path.exists():
+        raise UsageError("no trained weights", where="--from", got=start, expected="a run, or a folder of weights")
+    return path
 
 
 def flatten_inputs(inputs: Mapping[str, Any]) -> dict[str, object]:
@@ -98,6 +109,10 @@ def plan(
         path = getattr(chosen, name)
         if path is not None and not path.is_file():
             raise UsageError("no such file", where=f"--{name.replace('_', '-')}", got=path, expected="a file")
+    if chosen.motifs is not None:
+        from chiasma.io.meme import read_meme
+
+        read_meme(chosen.motifs)
     if start is not None:
         _check_start(found, start)
     return Job(found, found.configure(config, preset=preset), checked, chosen, None if start is None else Path(start))
@@ -158,13 +173,12 @@ def carry_out(job: Job, output: Path, *, overwrite: bool = False, rivals_from: P
     if state != "complete":
         try:
             _stages(job, run, rivals_from)
+            run.finish()
         except (InputError, UsageError):
-            if state == "new":
-                shutil.rmtree(run.work, ignore_errors=True)
+            run.discard()
             raise
         finally:
             run.release()
-        run.finish()
     return read_run(run.path, state=state)
 
 
@@ -248,8 +262,10 @@ def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFold
     if job.options.rivals:
         with run.stage("rivals"):
             _say("fitting the simple rivals")
-            folder = rivals_from or run.work
-            opponents = face_rivals(prepared, job.options, card_rival=job.method.card.rival, folder=folder)
+            if rivals_from is not None:
+                for name in ("rivals.npz", "rivals.json"):
+                    shutil.copyfile(rivals_from / name, run.work / name)
+            opponents = face_rivals(prepared, job.options, card_rival=job.method.card.rival, folder=run.work)
     with run.stage("evaluate"):
         evaluate(fitted, prepared, opponents, job.options, folder=run.work)
 

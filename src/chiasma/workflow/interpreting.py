@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chiasma.core.files import read_json
 from chiasma.core.errors import UsageError
+from chiasma.core.files import read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
