@@ -59,6 +59,24 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
     assert split.alleles.T[:2].tolist() == [[0, 1, 0, 0], [0, 0, 0, 1]]
 
 
+def test_sites_that_failed_a_filter_and_telomeres_are_left_out(tmp_path):
+    rows = [
+        line(0, "0|1 0|0"),
+        line(10, "0|1 1|0").replace("\t.\t.\tGT", "\tLowQual\t.\tGT"),
+        line(20, "0|1 1|0").replace("\t.\t.\tGT", "\tPASS\t.\tGT"),
+        line(30, "0|1 1|0"),
+        line(40, "1|0 0|1", ref="AC", alt="GT"),
+    ]
+    read = read_vcf(write(tmp_path / "x.vcf", rows))
+    assert read.haplotypes.positions.tolist() == [19, 29]
+    assert {skip.reason: skip.examples for skip in read.skips} == {
+        "records at position 0, which stands for a telomere": ("2:0",),
+        "sites that did not pass the caller's filters (FILTER)": ("2:10",),
+        "substitutions of several bases at once": ("2:40",),
+    }
+    assert read_vcf(tmp_path / "x.vcf", rules=SiteRules(filter="any")).haplotypes.positions.tolist() == [9, 19, 29]
+
+
 @pytest.mark.parametrize(
     ("rows", "error", "words"),
     [

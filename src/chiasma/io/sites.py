@@ -26,11 +26,13 @@ class SiteRules:
         multiallelic: drop sites with more than two alleles, or split them into one column an alternative allele.
         indels: keep sites where an allele is longer than one base.
         unphased: keep heterozygous genotypes whose phase is unknown, or drop the sites that have any.
+        filter: keep sites whose FILTER is PASS or missing, or any site.
     """
 
     multiallelic: Literal["drop", "split"] = "drop"
     indels: bool = False
     unphased: Literal["keep", "drop"] = "keep"
+    filter: Literal["pass", "any"] = "pass"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,6 @@ def parse_region(region: str | Region | None) -> Region | None:
     if first < 1 or (last is not None and last < first):
         raise UsageError("not a region", got=region, expected=form)
     return Region(match[1], first - 1, last)
-
-
 
 
 def match_contig(name: str, known: Sequence[str], *, where: object) -> str:
@@ -216,6 +216,8 @@ def choose_samples(
     return Chosen(index, names, population, tuple(skips))
 
 
+FILTERED = "sites that did not pass the caller's filters (FILTER)"
+TELOMERE = "records at position 0, which stands for a telomere"
 _SYMBOLIC = re.compile(r"[<\[\]*]")
 
 
@@ -233,8 +235,9 @@ def alternatives(alleles: Sequence[str], rules: SiteRules) -> tuple[tuple[int, .
         return (), "sites with more than two alleles"
     if any(_SYMBOLIC.search(allele) for allele in others):
         return (), "symbolic alleles"
-    if not rules.indels and any(len(allele) != 1 for allele in (alleles[0], *others)):
-        return (), "insertions and deletions"
+    lengths = {len(allele) for allele in (alleles[0], *others)}
+    if not rules.indels and lengths != {1}:
+        return (), "insertions and deletions" if len(lengths) > 1 else "substitutions of several bases at once"
     return tuple(range(1, len(others) + 1)), ""
 
 

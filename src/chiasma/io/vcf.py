@@ -14,6 +14,8 @@ from chiasma.core.checks import require_valid
 from chiasma.core.errors import FormatError, InputError, InsufficientDataError, MismatchError, list_some
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.io.sites import (
+    FILTERED,
+    TELOMERE,
     Chosen,
     HaplotypeRead,
     Region,
@@ -205,6 +207,10 @@ class _Reader:
         alleles = [fields[3].decode(), *fields[4].decode().split(",")]
         name = f"{self.contig}:{position + 1}"
         wanted, reason = alternatives(alleles, self.rules)
+        if position < 0:
+            wanted, reason = (), TELOMERE
+        elif self.rules.filter == "pass" and fields[6] not in (b"PASS", b"."):
+            wanted, reason = (), FILTERED
         if not wanted:
             self.tally.add(reason, name)
             return
@@ -259,7 +265,11 @@ class _Reader:
         if not self.columns:
             left_out = "; ".join(map(str, self.tally.skips()))
             raise InsufficientDataError(
-                "no usable site", where=self.path, got=left_out or "no record in the region", do="check the region"
+                "no usable site",
+                where=self.path,
+                got=left_out or "no record in the region",
+                expected="one site or more",
+                do="check the region, and what was left out",
             )
         known = self.header.lengths.get(self.contig)
         length = known or self.positions[-1] + 1

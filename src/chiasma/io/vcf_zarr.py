@@ -13,6 +13,8 @@ from chiasma.core.checks import require_valid
 from chiasma.core.errors import FormatError, InputError, InsufficientDataError
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.io.sites import (
+    FILTERED,
+    TELOMERE,
     HaplotypeRead,
     Region,
     SampleTable,
@@ -49,6 +51,10 @@ def read_vcf_zarr(
             kept, reason = alternatives(names, rules)
             if kept and loose[row] and rules.unphased == "drop":
                 kept, reason = (), "sites with unphased heterozygous genotypes"
+            if position < 0:
+                kept, reason = (), TELOMERE
+            elif rules.filter == "pass" and not store.passed[offset + row]:
+                kept, reason = (), FILTERED
             if not kept:
                 tally.add(reason, f"{contig}:{position + 1}")
                 continue
@@ -86,6 +92,7 @@ class _Store:
     lengths: dict[str, int]
     alleles: list[Any]
     samples: list[str]
+    passed: np.ndarray
 
 
 def _open(path: Path | str) -> _Store:
@@ -125,7 +132,16 @@ def _bio2zarr(root: Any) -> _Store:
         lengths=lengths,
         alleles=[root["variant_allele"]],
         samples=[str(name) for name in root["sample_id"][:]],
+        passed=_passed(root),
     )
+
+
+def _passed(root: Any) -> np.ndarray:
+    """Whether each site passed (site,): no filter but PASS is set; all where the store has none."""
+    if "variant_filter" not in root or "filter_id" not in root:
+        return np.ones(root["variant_position"].shape[0], bool)
+    real = _text(root["filter_id"][:]).astype(str) != "PASS"
+    return ~np.asarray(root["variant_filter"][:], bool)[:, real].any(axis=1)
 
 
 def _allel(group: Any) -> _Store:
@@ -141,7 +157,21 @@ def _allel(group: Any) -> _Store:
         lengths={},
         alleles=[variants["REF"], variants["ALT"]],
         samples=_text(group["samples"][:]).tolist(),
+        passed=_passed_allel(variants),
     )
+
+
+def _passed_allel(variants: Any) -> np.ndarray:
+    """Whether each site passed (site,).
+
+    scikit-allel writes False for a missing FILTER as for a failed one: a store where nothing passed has no filters.
+    """
+    failed = [np.asarray(variants[name][:], bool) for name in variants if name.startswith("FILTER_")
+              and name != "FILTER_PASS"]  # fmt: skip
+    if failed:
+        return ~np.any(failed, axis=0)
+    passed = np.asarray(variants["FILTER_PASS"][:], bool) if "FILTER_PASS" in variants else np.zeros(0, bool)
+    return passed if passed.any() else np.ones(variants["POS"].shape[0], bool)
 
 
 def _slice(store: _Store, wanted: Region | None, path: Path | str) -> tuple[str, int, int, int, int]:
