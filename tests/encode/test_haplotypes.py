@@ -55,11 +55,20 @@ def test_encoding_equals_a_slow_twin(alleles, sites, coding, orient):
     assert (got.positions[len(columns) :] == -1).all()
 
 
+def test_every_site_lies_in_a_window():
+    positions = np.arange(0, 55_000, 100.0)
+    h = Haplotypes(np.zeros((4, len(positions)), np.int8), positions, 0, 54_901, "1", np.arange(4), 1)
+    windows = list(iter_windows(h, length=20_001))
+    assert [(w.start, w.end) for w in windows] == [(0, 20_001), (20_001, 40_002), (34_900, 54_901)]
+    assert all(any(w.start <= p < w.end for w in windows) for p in positions)
+
+
 def test_windows():
     alleles = np.zeros((2, 5), np.int8)
     h = Haplotypes(alleles, np.array([105.0, 106, 131, 139, 160]), 100, 170, "1", np.arange(2), 1)
     got = [(w.start, w.end, w.n_sites) for w in iter_windows(h, length=20)]
-    assert got == [(100, 120, 2), (120, 140, 2), (140, 160, 0)]  # 160-180 would leave the region
-    assert [(w.start, w.end) for w in iter_windows(h, sites=2)] == [(105, 107), (131, 140)]
+    assert got == [(100, 120, 2), (120, 140, 2), (140, 160, 0), (150, 170, 1)]  # 160-180 would leave the region
+    assert [(w.start, w.end) for w in iter_windows(h, sites=2)] == [(105, 107), (131, 140), (139, 161)]
+    assert [w.end for w in iter_windows(h, length=35)] == [135, 170] and not list(iter_windows(h, length=71))
     with pytest.raises(ValueError, match="either"):
         list(iter_windows(h))

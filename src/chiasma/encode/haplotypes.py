@@ -122,6 +122,9 @@ def iter_windows(
 ) -> Iterator[Window]:
     """Windows along a region, from the one with the first site to the one with the last.
 
+    Where the last window would reach beyond the region or the last site, it ends there instead and overlaps the one
+    before it; a region shorter than a window has none.
+
     Args:
         haplotypes: the region.
         length: bases in each window, tiled from the start of the region; or
@@ -135,17 +138,21 @@ def iter_windows(
         return
     if sites is not None:
         stride = int(step or sites)
-        for low in range(0, len(positions) - sites + 1, stride):
+        last = len(positions) - sites
+        for low in [*range(0, last + 1, stride), *([last] if last > 0 and last % stride else [])]:
             yield Window(float(positions[low]), float(positions[low + sites - 1]) + 1, sites)
         return
     assert length is not None
     size, stride_bp = float(length), float(step or length)
-    first = int(max(0, np.floor((positions[0] - haplotypes.start - size) / stride_bp) + 1))
-    number = first
-    while (start := haplotypes.start + number * stride_bp) <= positions[-1]:
-        if start + size <= haplotypes.end:
-            low, high = np.searchsorted(positions, [start, start + size])
-            yield Window(start, start + size, int(high - low))
+    number = int(max(0, np.floor((positions[0] - haplotypes.start - size) / stride_bp) + 1))
+    if size > haplotypes.length:
+        return
+    covered = haplotypes.start
+    while covered <= positions[-1]:
+        start = min(haplotypes.start + number * stride_bp, haplotypes.end - size)
+        covered = start + size
+        low, high = np.searchsorted(positions, [start, covered])
+        yield Window(start, covered, int(high - low))
         number += 1
 
 
