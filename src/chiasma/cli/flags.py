@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
+from chiasma.cli.standard_input import spooled
 from chiasma.core.cards import Card
 from chiasma.core.config import Config
 from chiasma.core.errors import UsageError
@@ -58,24 +59,25 @@ def read_inputs(card: Card, values: Mapping[str, Any], data: str | None) -> dict
         if value is None:
             continue
         if port.repeat:
-            inputs[name] = dict(_name_and_file(port.name, text) for text in value)
+            inputs[name] = dict(name_and_file(port.name, text) for text in value)
         else:
-            inputs[name] = value
+            inputs[name] = spooled(str(value))
     if data is not None:
         if not card.inputs:
             raise UsageError(f"{card.name} takes no input file", got=data)
         first = card.inputs[0].name.replace("-", "_")
         if first in inputs:
             raise UsageError(f"--{card.inputs[0].name} is given twice", got=data)
-        inputs[first] = dict([_name_and_file(card.inputs[0].name, data)]) if card.inputs[0].repeat else data
+        repeat = card.inputs[0].repeat
+        inputs[first] = dict([name_and_file(card.inputs[0].name, data)]) if repeat else spooled(data)
     return inputs
 
 
-def _name_and_file(flag_name: str, text: str) -> tuple[str, str]:
+def name_and_file(flag_name: str, text: str) -> tuple[str, str]:
     name, separator, path = text.partition("=")
     if not separator or not name:
         raise UsageError("a repeated input is NAME=FILE", where=f"--{flag_name}", got=text)
-    return name, path
+    return name, spooled(path)
 
 
 def config_flags(model: type[Config], taken: set[str], *, prefix: str = "") -> list[Flag]:
@@ -86,7 +88,7 @@ def config_flags(model: type[Config], taken: set[str], *, prefix: str = "") -> l
         if isinstance(kind, type) and issubclass(kind, Config):
             flags += config_flags(kind, taken, prefix=f"{prefix}{name}.")
             continue
-        if not _is_plain(kind):
+        if not is_plain(kind):
             continue
         spelled = name.replace("_", "-")
         names = [f"--{prefix}{spelled}"] if prefix or spelled not in taken else []
@@ -98,7 +100,7 @@ def config_flags(model: type[Config], taken: set[str], *, prefix: str = "") -> l
         key = f"{prefix}{name}".replace(".", "__")
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         text = f"{field.description or ''} [default: {default}]"
-        flags.append(flag(key, _optional(kind), help=text, group=CONFIGURATION, names=names))
+        flags.append(flag(key, optional(kind), help=text, group=CONFIGURATION, names=names))
     return flags
 
 
@@ -138,15 +140,15 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _is_plain(kind: Any) -> bool:
+def is_plain(kind: Any) -> bool:
     """Whether a type can be one word, or a list of words, on the command line."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return all(_is_plain(part) for part in get_args(kind) if part is not type(None))
+        return all(is_plain(part) for part in get_args(kind) if part is not type(None))
     if origin in (tuple, list):
-        return all(_is_plain(part) for part in get_args(kind) if part is not Ellipsis)
+        return all(is_plain(part) for part in get_args(kind) if part is not Ellipsis)
     return origin is not dict and not (isinstance(kind, type) and issubclass(kind, (dict, Config)))
 
 
-def _optional(kind: Any) -> Any:
+def optional(kind: Any) -> Any:
     return kind | None

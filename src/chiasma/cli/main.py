@@ -65,7 +65,11 @@ def _dispatch(arguments: list[str]) -> int:
     from cyclopts import App, CycloptsError
     from rich.console import Console
 
+    from chiasma.cli.standard_input import STANDARD_INPUT
+
+    arguments = [STANDARD_INPUT if word == "-" else word for word in arguments]
     app = App(name="chiasma", help_flags=["--help", "-h"], version_flags=[], error_console=Console(stderr=True))
+    app.suppress_keyboard_interrupt = False
     import_module(f"chiasma.cli.{verb}").register(app, arguments)
     try:
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")

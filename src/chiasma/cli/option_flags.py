@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chiasma.cli.flags import Flag, _is_plain, _optional, flag
+from chiasma.cli.flags import Flag, flag, is_plain, optional
 from chiasma.split.options import SplitOptions
 from chiasma.workflow.options import FitOptions
 
@@ -16,12 +16,12 @@ def option_flags() -> list[Flag]:
     flags = [flag("split", str | None, help=f"how to divide: {SplitOptions.model_fields['kind'].description}")]
     for model, skip in ((SplitOptions, {"kind", "seed"}), (FitOptions, {"split"})):
         for name, field in model.model_fields.items():
-            if name in skip or not _is_plain(field.annotation):
+            if name in skip or not is_plain(field.annotation):
                 continue
             default = field.get_default(call_default_factory=True)
             text = f"{field.description or ''} [default: {default}]"
             spelled = name if model is FitOptions else _split_flag(name)
-            flags.append(flag(spelled, _optional(field.annotation), help=text))
+            flags.append(flag(spelled, optional(field.annotation), help=text))
     return flags
 
 

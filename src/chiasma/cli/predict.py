@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from chiasma.cli.flags import name_and_file
 from chiasma.cli.output import emit, say
+from chiasma.cli.standard_input import spooled
 
 
 def register(app: App, arguments: list[str]) -> None:
@@ -47,11 +49,14 @@ def predict(
     """
     from chiasma.workflow.predicting import predict as run_predict
 
-    inputs: dict[str, Any] = {"input": data, "fasta": fasta, "region": region, "samples": samples}
+    inputs: dict[str, Any] = {
+        "input": None if data is None else spooled(data),
+        "fasta": fasta,
+        "region": region,
+        "samples": samples,
+    }
     if view:
-        from chiasma.cli.flags import _name_and_file
-
-        inputs["view"] = dict(_name_and_file("view", text) for text in view)
+        inputs["view"] = dict(name_and_file("view", text) for text in view)
     columns, skips = run_predict(model, inputs, output=output, device=device, seed=seed)
     for skip in skips:
         say(str(skip))

@@ -117,11 +117,11 @@ TUNING = "One configuration a method; each rival chose the strength of its penal
 def _require_comparison(output: Path) -> None:
     """Refuse a folder that is neither new nor a comparison: nothing of the user's is written over."""
     if (output / "run.json").exists() or (output.exists() and not output.is_dir()):
-        raise UsageError("exists and is not a comparison", where=output, do="choose another folder with -o")
+        raise UsageError("exists and is not a comparison", where=output, expected="a new folder", do="choose another -o")
     if not output.is_dir() or (output / "compare.json").exists():
         return
     if any(not path.name.endswith(".partial") and not (path / "run.json").exists() for path in output.iterdir()):
-        raise UsageError("exists and is not a comparison", where=output, do="choose another folder with -o")
+        raise UsageError("exists and is not a comparison", where=output, expected="a new folder", do="choose another -o")
 
 
 def _require_same(first: Path, other: Path) -> None:
