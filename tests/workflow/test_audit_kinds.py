@@ -53,6 +53,14 @@ def test_a_header_without_bases_is_a_note(tmp_path):
     assert finding.figures["examples"] == ["empty", "hollow"] and "a.fa" in finding.message
 
 
+def test_letters_read_as_n_are_a_note(tmp_path):
+    (tmp_path / "a.fa").write_text(">a\nACGTRYACGT-A\n>b\nacgtnACGTTTT\n")
+    found = audit_files(tmp_path / "a.fa", fasta(tmp_path / "b.fa", dna(3, 3), prefix="t"))
+    finding = named(found, "ambiguous-letters")[0]
+    assert finding.severity == "note" and finding.figures == {"R": 1, "Y": 1, "-": 1}
+    assert "Too few examples" in found.verdict  # five sequences prove nothing, and the verdict says so
+
+
 def test_intervals_off_the_genome_are_counted_and_named(tmp_path):
     genome = tmp_path / "genome.fa"
     genome.write_text("".join(f">chr{i}\n{dna(1, i, length=3000)[0]}\n" for i in range(1, 5)))

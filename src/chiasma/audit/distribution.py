@@ -19,7 +19,7 @@ def check_distribution(context: Context) -> list[Finding]:
     train, test = context.split.where("train"), context.split.where("test")
     if len(train) < 10 or len(test) < 10:
         message = f"Too few examples to compare the parts ({len(train)} train, {len(test)} test)."
-        return [Finding(PITFALL, "train-against-test", "note", message, {"train": len(train), "test": len(test)})]
+        return [Finding(PITFALL, "train-against-test", "warning", message, {"train": len(train), "test": len(test)})]
     both = np.concatenate([train, test])
     y = np.repeat([[0.0], [1.0]], [len(train), len(test)], axis=0)
     found = []

@@ -61,7 +61,7 @@ def audit_files(
     if claims is not None:
         skips += some_skipped(f"{Path(str(predictions)).name}: prediction of no example", strangers(claims, data.ids))
         notes += [] if labelled else claims_alone(data, split, claims, truth)
-    return collect([*found.findings, *notes, *[skipped(skip) for skip in skips]])
+    return collect([*found.findings, *notes, *joined.notes, *[skipped(skip) for skip in skips]])
 
 
 def skipped(skip: Skip) -> Finding:

@@ -13,6 +13,7 @@ from chiasma.core.errors import FormatError, MismatchError
 from chiasma.data.dataset import Skip
 from chiasma.data.intervals import Intervals
 from chiasma.data.matrix import Matrix, Views
+from chiasma.data.results import Finding
 from chiasma.data.sequences import Sequences, concatenate
 
 _INTERVALS = (".bed", ".narrowpeak", ".broadpeak")
@@ -31,6 +32,7 @@ class Part:
         labels: label columns as text, empty where the file has none.
         skips: what the reader left out, the file's name in each reason.
         renamed: the id that the file has, by the id used here, where two files use one name for different things.
+        notes: what was read otherwise than it stands there.
     """
 
     ids: np.ndarray
@@ -39,6 +41,7 @@ class Part:
     labels: dict[str, list[str]] = field(default_factory=dict)
     skips: tuple[Skip, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Finding, ...] = ()
 
     def with_ids(self, ids: list[str]) -> Self:
         """The same under other ids."""
@@ -98,7 +101,8 @@ def read_part(path: Path | str, fasta: Path | str | None = None) -> Part:
             columns |= {} if read.group is None else {"group": read.group}
             found = read.records.sequences
             columns |= _place_columns(found.intervals)
-            return Part(found.ids, found, columns, read.labels, _named(read.records.skips, name))
+            skips, notes = _named(read.records.skips, name), _ambiguous(read.records.ambiguous, name)
+            return Part(found.ids, found, columns, read.labels, skips, notes=notes)
     matrix = read_matrix(path)
     return Part(matrix.samples, matrix)
 
@@ -119,6 +123,15 @@ def _read_intervals(path: Path | str, fasta: Path | str | None) -> Part:
 
 def _place_columns(places: Intervals | None) -> dict[str, np.ndarray]:
     return {} if places is None else {"chrom": places.chrom, "start": places.start, "end": places.end}
+
+
+def _ambiguous(letters: Mapping[str, int], name: str) -> tuple[Finding, ...]:
+    """A note on letters that stand for several bases, and gaps."""
+    if not letters:
+        return ()
+    shown = ", ".join(f"{letter} {count:,}" for letter, count in letters.items())
+    message = f"In {name} {sum(letters.values()):,} letters other than A, C, G, T and N were read as N ({shown})."
+    return (Finding("format", "ambiguous-letters", "note", message, dict(letters)),)
 
 
 def _named(skips: tuple[Skip, ...] | list[Skip], name: str) -> tuple[Skip, ...]:
@@ -164,7 +177,8 @@ def join(first: Part, second: Part, *, where: str) -> Part:
             got=f"{type(first.x).__name__} and {type(second.x).__name__}",
             expected="two files of one kind",
         )
-    return Part(ids, x, columns, labels, (*first.skips, *second.skips, *lost), {**first.renamed, **second.renamed})
+    skips, renamed = (*first.skips, *second.skips, *lost), {**first.renamed, **second.renamed}
+    return Part(ids, x, columns, labels, skips, renamed, (*first.notes, *second.notes))
 
 
 def apart(first: Part, second: Part, *, prefix: str) -> Part:
