@@ -74,6 +74,7 @@ def read_inputs(card: Card, values: Mapping[str, Any], data: str | None) -> dict
 
 
 def name_and_file(flag_name: str, text: str) -> tuple[str, str]:
+    """The two halves of NAME=FILE."""
     name, separator, path = text.partition("=")
     if not separator or not name:
         raise UsageError("a repeated input is NAME=FILE", where=f"--{flag_name}", got=text)
@@ -151,4 +152,5 @@ def is_plain(kind: Any) -> bool:
 
 
 def optional(kind: Any) -> Any:
+    """The type, or None for a flag that was not given."""
     return kind | None
