@@ -57,7 +57,7 @@ def _settings(card: Card) -> str:
     defaults = method.presets["default"]().model_dump(mode="json")
     text = _fields(method.config_class, defaults)
     if "training" in defaults:
-        text += "\n\n### Training\n\nOn the command line `--set training.KEY=VALUE`.\n\n"
+        text += "\n\n### Training\n\nOn the command line `--training.KEY VALUE`, in a file the table `[training]`.\n\n"
         text += _fields(TrainingConfig, defaults["training"])
     return text
 
@@ -91,7 +91,7 @@ def page(card: Card) -> str:
             "## Outputs",
             _ports(card.outputs),
             "## Settings",
-            "On the command line `--set KEY=VALUE`, in a file `--config FILE.toml`.",
+            "On the command line a flag each (`--KEY VALUE`), in a file `--config FILE.toml`.",
             _settings(card),
             "## Citation",
             f"```bibtex\n{bibtex(card)}```",
