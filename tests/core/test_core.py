@@ -13,6 +13,7 @@ from chiasma.core.checks import require_unique
 from chiasma.core.config import Config, dump_toml, parse_settings, read_toml
 from chiasma.core.errors import ChiasmaError, InputError, RunError, UsageError, unknown_name
 from chiasma.core.files import atomic_write, content_hash, plain, write_json
+from chiasma.core.provenance import describe_inputs
 from chiasma.core.rng import derive_seed, generator
 
 
@@ -40,6 +41,9 @@ def test_settings_are_read_as_toml_and_nest():
     }
     with pytest.raises(UsageError, match="key=value"):
         parse_settings(["filters"])
+    for settings in (["a=1", "a.b=2"], ["a.b=2", "a=1"]):
+        with pytest.raises(UsageError, match="both a value and fields"):
+            parse_settings(settings)
 
 
 def test_configuration_round_trips_through_toml(tmp_path):
@@ -82,6 +86,32 @@ def test_a_full_disk_is_a_clear_error(tmp_path, monkeypatch):
     assert "free some space" in str(caught.value) and os.listdir(tmp_path) == []
 
 
+def test_a_full_disk_while_writing_is_told_apart_from_errors_of_other_files(tmp_path):
+    with pytest.raises(RunError, match="No space left"), atomic_write(tmp_path / "a.txt"):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a.txt"):
+        (tmp_path / "absent.bed").read_text()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot write"):
+        write_json(tmp_path / "file" / "a.json", {})
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_a_file_has_the_permissions_that_the_user_asked_for(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_json(tmp_path / "a.json", {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_input_may_be_any_text():
+    found = describe_inputs({"long": "x" * 300, "odd": "a\0b"})
+    assert found == {"long": {"value": "x" * 300}, "odd": {"value": "a\0b"}}
+
+
 def test_hashes_tell_content_apart(tmp_path):
     (tmp_path / "a").write_text("1")
     (tmp_path / "b").write_text("2")
@@ -100,6 +130,8 @@ def test_seeds_are_in_range_and_repeatable(seed, index, name):
 def test_streams_differ_by_key_and_by_its_type():
     assert generator(1, "a").random() != generator(1, "b").random()
     assert derive_seed(1, 2) != derive_seed(1, "2")
+    assert derive_seed(1, np.int64(3)) == derive_seed(1, 3) and derive_seed(1, np.str_("a")) == derive_seed(1, "a")
+    assert generator(1, np.int32(3)).random() == generator(1, 3).random()
 
 
 def test_plain_and_unique():

@@ -58,9 +58,11 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UsageError("no such configuration file", where=path) from error
+        raise UsageError("no such configuration file", where=path, do="check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError("not valid TOML", where=path, got=error) from error
+        raise UsageError(
+            "not valid TOML", where=path, got=error, expected='lines such as key = 3 or key = "text"'
+        ) from error
 
 
 def dump_toml(values: Mapping[str, Any]) -> str:
@@ -81,7 +83,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key.strip():
-            raise UsageError("a setting is key=value", where="--set", got=setting)
+            raise UsageError("not a setting", where="--set", got=setting, expected="key=value")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -90,5 +92,18 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         *path, last = key.strip().replace("-", "_").split(".")
         for part in path:
             target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise _contradiction(setting, part)
+        if isinstance(target.get(last), dict) and not isinstance(value, dict):
+            raise _contradiction(setting, last)
         target[last] = value
     return result
+
+
+def _contradiction(setting: str, key: str) -> UsageError:
+    return UsageError(
+        f"{key!r} is given both a value and fields of its own",
+        where="--set",
+        got=setting,
+        expected=f"either {key}=VALUE or {key}.FIELD=VALUE",
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,36 +16,55 @@ from typing import IO, Any
 
 from chiasma.core.errors import InputError, RunError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
     """Write to a sibling temporary file and rename it over `path` when all went well.
 
+    Errors of other files that the block opens pass through as they are.
+
     Raises:
         RunError: the disk is full or the folder is read-only; nothing is left behind.
     """
     path = Path(path)
-    temporary = None
-    try:
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle_number, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        encoding = None if "b" in mode else "utf-8"
-        with os.fdopen(handle_number, mode, encoding=encoding) as handle:
+        # os.open leaves the permissions to the umask; tempfile would not
+        number = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(number, mode, encoding=None if "b" in mode else "utf-8") as handle:
             yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+            with _writing(path):
+                handle.flush()
+                os.fsync(handle.fileno())
+        with _writing(path):
+            os.replace(temporary, path)
     except OSError as error:
-        raise RunError(
-            f"cannot write: {error.strerror or error}",
-            where=path,
-            expected="a writable folder with free space",
-            do="choose another folder with -o, or free some space, and run the same command again",
-        ) from error
+        if error.errno in _FULL:
+            raise _cannot_write(path, error) from error
+        raise
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"cannot write: {error.strerror or error}",
+        where=path,
+        expected="a writable folder with free space",
+        do="choose another folder with -o, or free some space, and run the same command again",
+    )
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -78,9 +98,9 @@ def read_json(path: Path | str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError("no such file", where=path) from error
+        raise InputError("no such file", where=path, do="check the path") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError("not valid JSON", where=path, got=error) from error
+        raise InputError("not valid JSON", where=path, got=error, expected="the file as chiasma wrote it") from error
 
 
 def content_hash(path: Path | str) -> str:

@@ -36,7 +36,7 @@ def describe_inputs(inputs: Mapping[str, object]) -> dict[str, dict[str, Any]]:
     described = {}
     for name, value in inputs.items():
         path = Path(str(value))
-        if path.exists():
+        if os.path.exists(path):  # False, and no error, for a text that is no possible path
             size = path.stat().st_size if path.is_file() else None
             described[name] = {"path": str(value), "bytes": size, "sha256": content_hash(path)}
         else:
