@@ -1,5 +1,10 @@
+from concurrent.futures import Future
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 
+import chiasma.run.executor as executor_module
 from chiasma.core.errors import RunError, UsageError
 from chiasma.run.executor import stream
 from executor_tasks import always_die, die_once, fail, square
@@ -25,6 +30,39 @@ def test_gives_up_and_passes_errors_on():
         list(stream(fail, [1], executor="local", workers=1))
     with pytest.raises(UsageError, match="unknown executor"):
         list(stream(square, [1], executor="ray"))
+
+
+class KilledWorker(Exception):
+    """Dask's, by its name and module."""
+
+    __module__ = "distributed.scheduler"
+
+
+def test_a_cluster_that_loses_work_is_a_run_error(monkeypatch):
+    class Lost:
+        width = 1
+
+        def submit(self, fn, tasks):
+            future = Future()
+            future.set_exception(KilledWorker("task died on four workers") if tasks[0] else KeyError("own"))
+            return future
+
+    monkeypatch.setattr(executor_module, "_backend", lambda executor, workers: nullcontext(Lost()))
+    with pytest.raises(RunError, match="lost this work") as caught:
+        list(stream(square, [1], executor="dask://host:1"))
+    assert "KilledWorker" in str(caught.value) and "tasks from 1" in str(caught.value)
+    with pytest.raises(KeyError):
+        list(stream(square, [0], executor="dask://host:1"))
+
+
+def test_a_scheduler_that_does_not_answer_is_a_run_error(monkeypatch):
+    def client(address):
+        raise OSError(f"Timed out trying to connect to {address}")
+
+    monkeypatch.setattr(executor_module, "require_module", lambda name, extra: SimpleNamespace(Client=client))
+    with pytest.raises(RunError, match="no Dask scheduler answers") as caught:
+        list(stream(square, [1], executor="dask://nowhere:8786"))
+    assert "tcp://nowhere:8786" in str(caught.value) and "dask scheduler" in str(caught.value)
 
 
 def test_looks_ahead_only_so_far():

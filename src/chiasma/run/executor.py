@@ -96,11 +96,30 @@ def _ordered(
             backend.revive()
             under_way = deque((old, _submit(backend, fn, old)) for old, _ in under_way)
             continue
+        except Exception as error:
+            found = _cluster_failure(error, part)
+            if found is None:
+                raise
+            raise found from error
         attempts = 0
         under_way.popleft()
         if chunk is None:
             size = max(1, min(4 * size, int(TARGET_CHUNK_S * len(part) / max(seconds, 1e-6))))
         yield from results
+
+
+def _cluster_failure(error: Exception, part: list[Any]) -> RunError | None:
+    """An error of Dask itself in words; None for what the function raised."""
+    kind = type(error)
+    if kind.__module__.partition(".")[0] not in ("distributed", "dask") and kind.__name__ != "CancelledError":
+        return None
+    return RunError(
+        "the cluster lost this work",
+        where=f"tasks from {part[0]!r}",
+        got=f"{kind.__name__}: {error}",
+        expected="workers that stay up, with the same chiasma installed",
+        do="look at the scheduler's log for workers killed for memory or time; then run the same command again",
+    )
 
 
 def _submit(backend: _Backend, fn: Callable[..., Any], part: list[Any]) -> Future:
@@ -177,7 +196,18 @@ def _backend(executor: str, workers: int) -> Iterator[_Backend]:
             local.close()
     elif executor.startswith("dask://"):
         distributed = require_module("distributed", extra="cluster")
-        with distributed.Client("tcp://" + executor.removeprefix("dask://")) as client:
+        address = "tcp://" + executor.removeprefix("dask://")
+        try:
+            client = distributed.Client(address)
+        except (OSError, ValueError) as error:
+            raise RunError(
+                "no Dask scheduler answers",
+                where=executor,
+                got=error,
+                expected="dask://HOST:PORT of a running scheduler",
+                do="start one with 'dask scheduler' and its workers with 'dask worker', or use --executor local",
+            ) from error
+        with client:
             yield _Dask(client)
     elif executor.endswith(".toml"):
         with _batch_system(executor) as client:
