@@ -32,7 +32,7 @@ def test_gives_up_and_passes_errors_on():
         list(stream(square, [1], executor="ray"))
 
 
-class KilledWorker(Exception):
+class KilledWorker(Exception):  # noqa: N818 - Dask calls it so
     """Dask's, by its name and module."""
 
     __module__ = "distributed.scheduler"

@@ -1,5 +1,7 @@
 """The run folder is whole or absent, resumes, and refuses what is not its own."""
 
+import sys
+
 import pytest
 
 from chiasma.core.errors import InputError, RunError, UsageError
@@ -97,3 +99,11 @@ def test_a_failed_rename_leaves_the_old_run_and_the_new_work(tmp_path, monkeypat
     monkeypatch.undo()
     new.release()
     assert require_run(tmp_path / "run") and (tmp_path / "run.partial").exists()
+
+
+def test_a_system_without_locks_works_unlocked(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    run = RunFolder.open(tmp_path / "run", identity={"a": 1})
+    with run.stage("fit"):
+        pass
+    assert run.finish() == tmp_path / "run" and RunFolder.open(tmp_path / "run", identity={"a": 1}).state == "complete"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -168,8 +167,15 @@ def _empty(folder: Path) -> None:
 
 
 def _take_lock(work: Path) -> int:
-    """Hold an exclusive lock for as long as this process lives; a killed process lets go of it."""
+    """Hold an exclusive lock for as long as this process lives; a killed process lets go of it.
+
+    Where the system has no such locks (Windows), nothing keeps two processes out of one folder.
+    """
     descriptor = os.open(work / ".lock", os.O_CREAT | os.O_RDWR)
+    try:
+        import fcntl
+    except ImportError:
+        return descriptor
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
