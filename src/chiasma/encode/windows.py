@@ -125,7 +125,7 @@ def _refuse_wrong_genome(
     genome: Genome, intervals: Intervals, *, lost: np.ndarray, beyond: np.ndarray, outside: Outside
 ) -> None:
     if not len(intervals):
-        raise InsufficientDataError("no intervals", where=genome.source or None)
+        raise InsufficientDataError("no intervals", where=genome.source or None, expected="one interval or more")
     off = lost | (beyond if outside != "pad" else lost)
     share = off.mean()
     if share <= MOST_OUTSIDE and not (outside == "error" and (lost | beyond).any()):

@@ -83,7 +83,7 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
         UsageError: unknown method or reference; the model's output is not (batch, output).
     """
     if not len(sequences):
-        raise InsufficientDataError("no sequence to explain")
+        raise InsufficientDataError("no sequence to explain", expected="one or more")
     if reference not in ("dinucleotide-shuffled", "zeros"):
         raise UsageError("unknown reference", got=reference, expected="dinucleotide-shuffled or zeros")
     notes: dict[str, Any] = {"n_given": len(sequences), "reference": reference, "messages": []}

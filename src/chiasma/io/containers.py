@@ -32,7 +32,7 @@ def read_h5mu(path: Path | str, *, layer: str | None = None) -> Views:
     with _reading(path, "MuData"):
         data = require_module("mudata", extra="omics").read_h5mu(path)
     if not data.mod:
-        raise InputError("no modality", where=path)
+        raise InputError("no modality", where=path, expected="one modality or more, as muon writes them")
     samples = np.asarray([str(name) for name in data.obs_names], dtype=object)
     blocks = {name: _matrix(part, f"{path}:{name}", layer) for name, part in data.mod.items()}
     return Views({name: over(block, samples) for name, block in blocks.items()})
@@ -112,7 +112,11 @@ def _matrix(data: Any, where: object, layer: str | None) -> Matrix:
     matrix = Matrix(dense, samples, features)
     if np.isinf(dense).any():
         row, column = np.argwhere(np.isinf(dense))[0]
-        raise InputError("infinite values", where=f"{where}: row {samples[row]}, column {features[column]}")
+        raise InputError(
+            "infinite values",
+            where=f"{where}: row {samples[row]}, column {features[column]}",
+            expected="finite numbers, or none for a missing value",
+        )
     return matrix
 
 
@@ -149,9 +153,11 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _reading(path: Path | str, what: str) -> Iterator[None]:
     if not Path(path).is_file():
-        raise InputError("no such file", where=path)
+        raise InputError("no such file", where=path, do="check the path")
     try:
         with _quiet():
             yield
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise FormatError(f"not a readable {what} file", where=path, got=str(error)[:200]) from error
+        raise FormatError(
+            f"not a readable {what} file", where=path, got=str(error)[:200], do="write it anew"
+        ) from error

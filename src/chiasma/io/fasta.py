@@ -73,7 +73,12 @@ def read_fasta_records(path: Path | str, *, unique_headers: bool = True) -> Fast
         skips = (Skip("no bases under the header", len(empty), tuple(empty[:3])),)
         headers, bodies = [headers[index] for index in full], [bodies[index] for index in full]
     if not bodies:
-        raise FormatError("no sequence in the file", where=path, got=f"{len(skips[0].examples)} headers without bases")
+        raise FormatError(
+            "no sequence in the file",
+            where=path,
+            got=f"{skips[0].count} headers without bases",
+            expected="bases under them",
+        )
     return make_records(headers, bodies, path=path, unique_headers=unique_headers, skips=skips)
 
 

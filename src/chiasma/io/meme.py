@@ -184,7 +184,9 @@ def _read_transfac(lines: list[tuple[int, str]], path: Path | str) -> Iterator[M
             try:
                 rows.append([float(word) for word in rest.split()[:4]])
             except ValueError:
-                raise FormatError("matrix row is not numbers", where=f"{path}, line {number}", got=line) from None
+                raise FormatError(
+                    "matrix row is not numbers", where=f"{path}, line {number}", got=line, expected="counts of A C G T"
+                ) from None
         elif key == "//" and rows:
             sites = float(np.sum(rows[0]))
             yield _motif(name, rows, alt=alt, nsites=sites if sites > 1.5 else 0, background=UNIFORM,
@@ -204,7 +206,12 @@ def _motif(
 ) -> Motif:
     table = np.array(rows, float)
     if table.ndim != 2 or table.shape[1:] != (4,) or (table < 0).any() or (table.sum(axis=1) <= 0).any():
-        raise FormatError("not a matrix of four columns of shares", where=where, got=f"shape {table.shape}")
+        raise FormatError(
+            "not a matrix of shares",
+            where=where,
+            got=f"shape {table.shape}",
+            expected="four columns, no negative number",
+        )
     total = table.sum(axis=1, keepdims=True)
     if not counts and np.abs(total - 1).max() > _TOLERANCE:
         raise FormatError(

@@ -65,10 +65,16 @@ def _replicate(lines: Sequence[tuple[int, str]], path: Path | str, length: float
     rows = body.get("rows", [])
     if n_sites == 0:
         if not n:
-            raise InsufficientDataError("no sites, and the number of haplotypes is not known", where=path)
+            raise InsufficientDataError(
+                "no sites, and the number of haplotypes is not known",
+                where=path,
+                expected="a first line: ms N REPLICATES",
+            )
         rows = [(0, "")] * n
     elif "positions" not in body:
-        raise FormatError("no positions line", where=f"{path}:{body['segsites'][0][0]}")
+        raise FormatError(
+            "no positions line", where=f"{path}:{body['segsites'][0][0]}", expected=f"positions: and {n_sites} numbers"
+        )
     alleles = np.zeros((len(rows), n_sites), np.int8)
     for index, (number, text) in enumerate(rows):
         codes = np.frombuffer(text.encode(), np.uint8)
@@ -81,7 +87,9 @@ def _replicate(lines: Sequence[tuple[int, str]], path: Path | str, length: float
         raise FormatError("wrong number of haplotypes (truncated?)", where=path, got=len(rows), expected=n)
     words = body["positions"][0][1].split()[1:] if n_sites else []
     if len(words) != n_sites:
-        raise FormatError("wrong number of positions", where=f"{path}:{body['positions'][0][0]}", got=len(words))
+        raise FormatError(
+            "wrong number of positions", where=f"{path}:{body['positions'][0][0]}", got=len(words), expected=n_sites
+        )
     positions = np.minimum(np.array(words, np.float64) * length, math.nextafter(length, 0))
     names = np.array([f"ms_{i}" for i in range(len(rows))], object)
     return Haplotypes(alleles, positions, 0.0, length, "1", names, 1, polarised=True)
@@ -107,7 +115,7 @@ def write_ms(path: Path | str, replicates: Sequence[Haplotypes], *, digits: int 
         InputError: a replicate has missing alleles, which the format cannot hold.
     """
     if not replicates:
-        raise InputError("no replicates to write", where=path)
+        raise InputError("no replicates to write", where=path, expected="one or more")
     first = replicates[0]
     lines = [f"ms {first.n_haplotypes} {len(replicates)} -r 0 {first.length:.17g}", "0"]
     for haplotypes in replicates:

@@ -110,7 +110,9 @@ def make_target(
         raise UsageError("labels are of no kind that can be learnt", where=where, got=kind, expected="binary, ...")
     values = _numbers(kept, names, where)
     if kind == "multilabel" and not np.isin(values, (0, 1)).all():
-        raise InputError("multilabel columns hold 0 and 1", where=where, got=list_some(np.unique(values)))
+        raise InputError(
+            "not labels", where=where, got=list_some(np.unique(values)), expected="0 and 1 in every column"
+        )
     return Target(kind, values, tuple(names)), known
 
 
@@ -209,7 +211,9 @@ def _read_table(path: Path | str) -> LabelledSequences:
         require_unique(ids, what="id", where=path)
     bodies = [_join_kmers(row[column], path, number) for row, number in zip(rows, lines, strict=True)]
     if empty := [number for body, number in zip(bodies, lines, strict=True) if not body]:
-        raise FormatError("empty sequence", where=f"{path}, line {empty[0]}", got=f"{len(empty)} such rows")
+        raise FormatError(
+            "empty sequence", where=f"{path}, line {empty[0]}", got=f"{len(empty)} such rows", do="remove these rows"
+        )
     records = make_records(ids, bodies, path=path)
     group = next((i for i, name in enumerate(lowered) if name in _GROUP_NAMES), None)
     chosen = [i for i, name in enumerate(lowered) if name in _LABEL_NAMES and i != column]
@@ -238,7 +242,7 @@ def _rows(path: Path | str) -> tuple[list[str] | None, list[list[str]], list[int
     if rows[0][0].lower() in (*_SEQUENCE_NAMES, *_ID_NAMES) or (any(below_dna) and not any(is_dna)):
         heading, rows, lines = rows[0], rows[1:], lines[1:]
     if not rows:
-        raise FormatError("a line of headings and nothing below", where=path)
+        raise FormatError("a line of headings and nothing below", where=path, expected="one example a line")
     return heading, rows, lines
 
 

@@ -133,7 +133,7 @@ def read_labels(spec: Path | str) -> dict[str, str]:
     require_unique([str(key) for key in ids], what="sample id", where=path)
     labels = {str(key): str(value) for key, value in zip(ids, columns[column]) if not _is_missing(value)}
     if not labels:
-        raise InputError("no sample has a label", where=f"{path}:{column}")
+        raise InputError("no sample has a label", where=f"{path}:{column}", do="name another column: FILE:COLUMN")
     return labels
 
 
@@ -250,13 +250,17 @@ def _read_parquet(path: Path | str) -> tuple[list[str], dict[str, list[Any]]]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise FormatError("not a readable Parquet file", where=path, got=str(error)[:200]) from error
+        raise FormatError(
+            "not a readable Parquet file", where=path, got=str(error)[:200], do="write it anew"
+        ) from error
     written = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
     index = [name for name in written.get("index_columns", []) if isinstance(name, str)]
     names = table.column_names
     key = index[0] if index and index[0] in names else (names[0] if names else None)
     if key is None or len(names) < 2 or not table.num_rows:
-        raise FormatError("no rows, or no columns beside the ids", where=path)
+        raise FormatError(
+            "no rows, or no columns beside the ids", where=path, expected="a column of ids and one of values"
+        )
     columns = {name: table.column(place).to_pylist() for place, name in enumerate(names) if name != key}
     return [str(value) for value in table.column(key).to_pylist()], columns
 

@@ -101,7 +101,7 @@ def _rows(ts: Any, where: object) -> tuple[np.ndarray, int, np.ndarray]:
     """Sample nodes in row order, ploidy, and the name of each individual."""
     nodes = ts.samples()
     if not len(nodes):
-        raise InsufficientDataError("no samples in the tree sequence", where=where)
+        raise InsufficientDataError("no samples in the tree sequence", where=where, expected="nodes marked as samples")
     owners = ts.nodes_individual[nodes]
     if (owners < 0).any():
         return nodes, 1, np.array([f"tsk_{i}" for i in range(len(nodes))], object)

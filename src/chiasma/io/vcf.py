@@ -159,7 +159,9 @@ class _Reader:
             return True
         where = f"{self.path}, {where or b':'.join(fields[:2]).decode()}"
         if len(fields) < _N_FIXED + 1 or not fields[1].isdigit():
-            raise FormatError("not a VCF line with genotypes", where=where, got=line[:60])
+            raise FormatError(
+                "not a VCF line with genotypes", where=where, got=line[:60], expected="10 or more fields, POS a number"
+            )
         contig, position = fields[0].decode(), int(fields[1]) - 1
         if not self._on_contig(contig, where):
             return not self.positions or self.wanted is None
@@ -220,7 +222,12 @@ class _Reader:
             return
         self.n_unphased += unphased
         if genotypes.max(initial=-1) >= len(alleles):
-            raise FormatError("a genotype names an allele that the line does not have", where=where)
+            raise FormatError(
+                "a genotype names an allele that the line does not have",
+                where=where,
+                got=int(genotypes.max()),
+                expected=f"at most {len(alleles) - 1}",
+            )
         for alternative in wanted:
             self.columns.append(code_column(genotypes, alternative).ravel())
             self.positions.append(position)
@@ -331,5 +338,5 @@ def _slow_genotypes(format_: bytes, text: bytes, n_samples: int, where: str) -> 
         for row, names in enumerate(alleles):
             table[row, : len(names)] = [-1 if name == b"." else int(name) for name in names]
     except ValueError as error:
-        raise FormatError("not a genotype", where=where, got=error) from error
+        raise FormatError("not a genotype", where=where, got=error, expected="alleles as in 0|1, ./. or 0") from error
     return table, np.array([b"/" in part for part in parts])

@@ -64,7 +64,12 @@ def read_vcf_zarr(
                 positions.append(position)
     skips = (*chosen.skips, *tally.skips())
     if not columns:
-        raise InsufficientDataError("no usable site", where=path, got="; ".join(map(str, skips)) or "no record")
+        raise InsufficientDataError(
+            "no usable site",
+            where=path,
+            got="; ".join(map(str, skips)) or "no record in the region",
+            do="check the region, and what was left out",
+        )
     haplotypes = Haplotypes(
         np.ascontiguousarray(np.stack(columns).T),
         np.array(positions, np.float64),
@@ -103,7 +108,7 @@ def _open(path: Path | str) -> _Store:
     try:
         root: Any = zarr.open_group(str(path), mode="r")
     except (OSError, ValueError, KeyError) as error:
-        raise FormatError("not a Zarr store", where=path, got=error) from error
+        raise FormatError("not a Zarr store", where=path, got=error, do="convert the VCF with vcf2zarr") from error
     if "call_genotype" in root:
         return _bio2zarr(root)
     groups = [root, *(root[name] for name, _ in root.groups())]

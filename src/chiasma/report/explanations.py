@@ -71,7 +71,9 @@ def example_logos(run: Run, *, most: int = 3) -> list[Figure]:
         with np.load(path, allow_pickle=False) as arrays:
             codes, scores, output, ids = (arrays[key] for key in ("codes", "scores", "output", "ids"))
     except (OSError, ValueError, KeyError) as error:
-        raise FormatError("not readable attributions", where=path, got=error) from error
+        raise FormatError(
+            "not readable attributions", where=path, got=error, do="write them anew: chiasma explain RUN"
+        ) from error
     figures = []
     for rank, index in enumerate(np.argsort(-output, kind="stable")[:most], start=1):
         row = np.nan_to_num(scores[index].astype(float))

@@ -28,6 +28,9 @@ FILES = (
 )
 
 
+_RESTORE = "restore the file, or remove it: the page then says that it is absent"
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """What a run folder holds.
@@ -163,7 +166,7 @@ def _toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FormatError("not valid TOML", where=path, got=error) from error
+        raise FormatError("not valid TOML", where=path, got=error, do=_RESTORE) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -181,7 +184,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise FormatError("not valid JSON", where=f"{path}, line {number}", got=error) from error
+            raise FormatError("not valid JSON", where=f"{path}, line {number}", got=error, do=_RESTORE) from error
         if isinstance(row, dict) and "epoch" in row:
             rows.append(row)
     last = {row["epoch"]: row for row in rows}
@@ -198,6 +201,6 @@ def _parquet(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise FormatError("not a readable Parquet file", where=path, got=error) from error
+        raise FormatError("not a readable Parquet file", where=path, got=error, do=_RESTORE) from error
     meta = (table.schema.metadata or {}).get(b"chiasma.split")
     return {name: table[name].to_numpy() for name in table.column_names}, json.loads(meta) if meta else {}

@@ -34,7 +34,7 @@ def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
     """
     found = [read_run(run) for run in runs]
     if not found:
-        raise UsageError("give at least one run folder")
+        raise UsageError("no run folder", expected="one or more")
     output = Path(output)
     comparison = _comparison(output.parent / "compare.json")
     names = _names(found)

@@ -53,9 +53,9 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray) -> float:
 
     logits, codes = _logits(probabilities), np.asarray(y, int)
     if len(logits) != len(codes):
-        raise MismatchError("probabilities and classes differ in length", where="temperature", got=len(codes))
+        raise MismatchError("probabilities and classes differ in length", got=len(codes), expected=len(logits))
     if not len(codes):
-        raise InsufficientDataError("no calibration examples", where="temperature")
+        raise InsufficientDataError("no calibration examples", where="temperature", expected="one or more")
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
@@ -83,7 +83,7 @@ def reliability(probabilities: np.ndarray, y: np.ndarray, *, bins: int = BINS) -
     """
     values, codes = np.asarray(probabilities, float), np.asarray(y, int)
     if not len(values):
-        raise InsufficientDataError("no example to compare with", where="reliability")
+        raise InsufficientDataError("no example to compare with", where="reliability", expected="one or more")
     two = values.shape[1] == 2
     confidence = values[:, 1] if two else values.max(axis=1)
     right = (codes == 1) if two else (values.argmax(axis=1) == codes)

@@ -35,12 +35,15 @@ class MondrianConformal:
         values, codes = np.asarray(probabilities, float), np.asarray(y, int)
         if values.ndim != 2 or len(values) != len(codes) or (len(codes) and codes.max() >= values.shape[1]):
             raise MismatchError(
-                "probabilities and classes do not match", where="conformal", got=f"{values.shape} and {codes.shape}"
+                "probabilities and classes do not match",
+                where="conformal",
+                got=f"{values.shape} and {codes.shape}",
+                expected="(example, class) and (example,), every class with a column",
             )
         if not len(codes):
-            raise InsufficientDataError("no calibration examples", where="conformal")
+            raise InsufficientDataError("no calibration examples", where="conformal", expected="one or more")
         if not np.isfinite(values).all():
-            raise MismatchError("probabilities that are not numbers", where="conformal")
+            raise MismatchError("probabilities that are not numbers", where="conformal", expected="finite numbers")
         self.strangeness_ = [np.sort(1 - values[codes == code, code]) for code in range(values.shape[1])]
         return self
 

@@ -38,7 +38,9 @@ class SplitConformal:
         residuals = np.abs(guess - value)
         self.residuals_ = [np.sort(column[np.isfinite(column)]) for column in residuals.T]
         if any(not len(known) for known in self.residuals_):
-            raise InsufficientDataError("a track has no calibration example", where="conformal intervals")
+            raise InsufficientDataError(
+                "a track has no calibration example", where="conformal intervals", expected="a measured value or more"
+            )
         return self
 
     def width(self, alpha: float) -> np.ndarray:
