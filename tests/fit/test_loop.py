@@ -269,7 +269,7 @@ def test_bfloat16_trains_where_it_is_asked_for(tmp_path: Path) -> None:
     [
         ("tpu", {}, "no such device"),
         ("cpu", {"precision": "16-mixed"}, "float16 needs a GPU"),
-        ("cpu", {"nodes": 2}, "several nodes need a launcher"),
+        ("cpu", {"nodes": 2}, "several nodes must know of each other"),
     ],
 )
 def test_what_this_machine_cannot_do_is_refused(

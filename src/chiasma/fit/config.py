@@ -37,7 +37,12 @@ class TrainingConfig(Config):
         default="auto", description="auto: bfloat16 mixed on a GPU that has it, else 32 bits"
     )
     devices: int = Field(default=1, ge=1, description="devices (or CPU processes) on each node; they share every batch")
-    nodes: int = Field(default=1, ge=1, description="machines; above 1, start the command on each by torchrun or srun")
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        description="machines; above 1, start the command once on each, with an -o of its own, MASTER_ADDR, "
+        "MASTER_PORT and NODE_RANK set; torchrun is refused, for chiasma starts its own processes",
+    )
     time_limit_s: float | None = Field(
         default=None,
         gt=0,

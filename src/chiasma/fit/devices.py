@@ -11,6 +11,7 @@ import torch
 
 from chiasma.core.errors import UsageError
 from chiasma.fit.config import TrainingConfig
+from chiasma.fit.launch import refuse_launcher
 
 
 def pick_device(name: str) -> torch.device:
@@ -42,33 +43,31 @@ def pick_precision(name: str, device: torch.device) -> str:
 def make_fabric(config: TrainingConfig, device: torch.device) -> tuple[Any, bool]:
     """A Fabric for the devices and nodes asked for, not yet launched, and whether its launch spawns processes.
 
-    Several devices on one machine are driven by processes spawned from this one; where a launcher (torchrun, srun)
-    has already started one process for each device, those are used.
+    The command is started once on each node, and there it spawns one process for each device. Every node does the
+    whole verb in a run folder of its own; only the training is shared, and it leaves the same weights on all.
 
     Raises:
-        UsageError: more nodes than one without a launcher, or more devices than there are.
+        UsageError: started by a launcher of processes, nodes that do not know of each other, or more devices than
+            there are.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
-    launched = "LOCAL_RANK" in os.environ or "SLURM_PROCID" in os.environ
-    if config.nodes > 1 and not launched:
-        raise UsageError(
-            "several nodes need a launcher",
-            got=f"nodes = {config.nodes}",
-            do="start the same command on every node with torchrun or srun",
-        )
+    refuse_launcher(nodes=config.nodes)
     if device.type == "cuda" and config.devices > torch.cuda.device_count():
         raise UsageError("more devices than there are", got=config.devices, expected=torch.cuda.device_count())
     several = config.devices * config.nodes > 1
-    strategy = ("ddp" if launched else "ddp_spawn") if several else "auto"
+    if config.nodes > 1 and "NODE_RANK" not in os.environ:
+        os.environ["NODE_RANK"] = os.environ["SLURM_PROCID"]
     fabric = Fabric(
         accelerator=device.type,
         devices=config.devices,
         num_nodes=config.nodes,
-        strategy=strategy,
+        strategy="ddp_spawn" if several else "auto",
         precision=pick_precision(config.precision, device),  # type: ignore[arg-type]
+        plugins=[LightningEnvironment()],  # what a batch system says of processes is not for us: we spawn our own
     )
-    return fabric, several and not launched
+    return fabric, several
 
 
 @contextmanager

@@ -203,7 +203,7 @@ class Training:
 
     def _keep(self, *, best: bool) -> None:
         """Write the checkpoint, best weights first: a kill in between repeats this epoch to the same numbers."""
-        if self.fabric.global_rank == 0:
+        if self.fabric.local_rank == 0:  # on every node, for each has a run folder of its own
             weights = module_arrays(self.raw)
             if best:
                 save_arrays(self.folder / "checkpoint", "best", weights, {"epoch": self.best_epoch})
@@ -218,7 +218,18 @@ class Training:
         self.fabric.barrier()
 
     def resume(self) -> None:
-        """Take up the checkpoint, if there is one."""
+        """Take up the checkpoint, if there is one; nodes that have checkpoints of their own must stand alike."""
+        self._load_checkpoint()
+        steps = [self.step] if self.fabric.world_size == 1 else self.fabric.all_gather(torch.tensor(self.step)).tolist()
+        if len(set(steps)) > 1:
+            raise RunError(
+                "the nodes' checkpoints are not of one step",
+                where=self.folder / "checkpoint",
+                got=f"steps {sorted(set(steps))}",
+                do="copy the checkpoint folder of the first node to the others, or remove it on all",
+            )
+
+    def _load_checkpoint(self) -> None:
         if not (self.folder / "checkpoint" / "last.safetensors").exists():
             return
         arrays, facts = load_arrays(self.folder / "checkpoint", "last")

@@ -14,6 +14,7 @@ from chiasma.core.config import Config, dump_toml
 from chiasma.core.errors import InputError, UsageError
 from chiasma.core.files import content_hash, plain, read_json, write_json, write_text
 from chiasma.core.provenance import describe_inputs, provenance
+from chiasma.fit.launch import refuse_launcher
 from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.method import Method, load_method
@@ -115,7 +116,9 @@ def plan(
         read_meme(chosen.motifs)
     if start is not None:
         _check_start(found, start)
-    return Job(found, found.configure(config, preset=preset), checked, chosen, None if start is None else Path(start))
+    settings: Any = found.configure(config, preset=preset)
+    refuse_launcher(nodes=settings.training.nodes if found.card.contract == "task" else 1)
+    return Job(found, settings, checked, chosen, None if start is None else Path(start))
 
 
 def _check_start(method: Method, start: Path | str) -> None:
