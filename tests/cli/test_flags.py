@@ -6,11 +6,11 @@ import inspect
 import tomllib
 
 import pytest
-from command_line import FAST, call, done
 from cyclopts import App
 
 from chiasma.cli.fit import register
 from chiasma.core.cards import list_cards
+from command_line import FAST, call, done
 
 
 def _planned(monkeypatch, *words) -> object:

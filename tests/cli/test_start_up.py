@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from command_line import call
 
 from chiasma.cli.main import VERBS
+from command_line import call
 
 _REPORT = "import sys; heavy = {'torch', 'pandas', 'sklearn', 'lightning'} & set(sys.modules); print('HEAVY', *heavy)"
 

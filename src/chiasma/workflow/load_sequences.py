@@ -145,7 +145,8 @@ def _binary(given: Mapping[str, Any], genome: Genome | None, *, seed: int, lengt
         unit = np.concatenate([np.arange(n), np.arange(n)])
     target = Target("binary", np.repeat(np.array([1, 0], np.int64), [n, m]), _BINARY)
     unit_name = "peak with its twin" if wanted == "shuffled" else "sequence"
-    return _dataset([positives, negatives], target, unit, unit_name=unit_name, notes={"negatives": note})
+    notes = {**positives.notes, "negatives": note}
+    return _dataset([positives, negatives], target, unit, unit_name=unit_name, notes=notes)
 
 
 def _with_made(positives: _Set, made: Negatives, genome: Genome | None) -> tuple[_Set, _Set]:

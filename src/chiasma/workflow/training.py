@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from chiasma.core.config import Config
 from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
+from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
 from chiasma.workflow.method import Method
 from chiasma.workflow.options import FitOptions
@@ -61,6 +63,9 @@ def _train_network(
     task = method.module("task").make_task(
         config, prepared.dataset, prepared.split, executor=options.executor, workers=workers
     )
+    remarks = _remarks(task, prepared)
+    for remark in remarks:
+        print(remark, file=sys.stderr, flush=True)
     build = method.module("model").build
     model = build_seeded(build, config, prepared.dataset.target.n_outputs, seed=options.seed)
     if start is not None:
@@ -75,7 +80,16 @@ def _train_network(
         "best_epoch": history.best_epoch,
         "stopped_because": history.stopped_because,
     }
-    return model, {"task": task.meta()}, cost
+    return model, {"task": task.meta()}, {**cost, **({"remarks": remarks} if remarks else {})}
+
+
+def _remarks(task: Any, prepared: Prepared) -> list[str]:
+    """What the network does not see of the data, or sees besides them, counted."""
+    found = [str(skip) for skip in getattr(task, "skips", ())]
+    x, length = prepared.dataset.x, task.meta().get("length", 0)
+    if isinstance(x, Sequences) and length > x.lengths.max():
+        found.append(f"all {len(x):,} sequences are shorter than the {length} bases the network reads: padded with N")
+    return found
 
 
 def _train_estimator(
