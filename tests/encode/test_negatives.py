@@ -85,3 +85,18 @@ def test_genome_too_small_or_no_coordinates(genome, tmp_path):
     positives, _ = extract(small, make_intervals(["1"], [0], [8]))
     with pytest.raises(InsufficientDataError, match="no window"):
         matched_windows(positives, small, seed=0)
+
+
+def test_windows_of_every_length_are_cut_in_one_go(genome, monkeypatch):
+    rng = np.random.default_rng(0)
+    start, size = rng.integers(10, 25_000, 300), rng.integers(20, 80, 300)
+    positives, _ = extract(genome, make_intervals(rng.choice(["1", "2"], 300).tolist(), start, start + size))
+    calls = []
+    kept = type(genome).contig_indices
+    monkeypatch.setattr(type(genome), "contig_indices", lambda self, names: calls.append(1) or kept(self, names))
+    made = matched_windows(positives, genome, seed=3)
+    assert len(calls) == 1 and len(made.sequences) > 250
+    assert (made.sequences.lengths == positives.lengths[made.positive]).all()
+    places = made.sequences.intervals
+    for row in range(0, len(places), 25):
+        assert np.array_equal(genome.windows(places.take(np.array([row])))[0], made.sequences[row])

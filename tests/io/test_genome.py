@@ -172,3 +172,14 @@ def test_whole_genomes(data_dir, tmp_path):
     cress = open_genome(folder / "genomes/arabidopsis_chr5_1Mb/genome.fa.gz", cache=tmp_path)
     share = (cress.masked[:, 1] - cress.masked[:, 0]).sum() / len(cress.codes)
     assert share == pytest.approx(0.035, abs=0.002)
+
+
+def test_a_known_file_is_not_hashed_again_until_it_changes(tmp_path, monkeypatch):
+    path = tmp_path / "g.fa"
+    path.write_text(TEXT)
+    first = open_genome(path, cache=tmp_path / "cache")
+    monkeypatch.setattr(module, "content_hash", lambda _: pytest.fail("read again"))
+    assert np.array_equal(open_genome(path, cache=tmp_path / "cache").codes, first.codes)
+    monkeypatch.undo()
+    path.write_text(TEXT + ">more\nACGT\n")
+    assert open_genome(path, cache=tmp_path / "cache").names[-1] == "more"

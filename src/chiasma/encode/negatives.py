@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Skip
-from chiasma.data.intervals import make_intervals
-from chiasma.data.sequences import UNKNOWN, Sequences, concatenate
+from chiasma.data.intervals import Intervals, make_intervals
+from chiasma.data.sequences import Sequences, concatenate, reverse_complement
 from chiasma.encode.shuffle import shuffle
 from chiasma.io.genome import Genome
 
@@ -18,8 +20,10 @@ _TRIES = 5
 """Redraws of a shuffle that equals its peak before the pair is given up."""
 _ROUNDS = 30
 """Rounds of random windows for each width of bin."""
-_BATCH_BASES = 1 << 26
-"""Bases looked at together (64 MiB of codes)."""
+_DRAWS = 20_000
+"""Windows drawn in a round, at least; four for each positive where there are more."""
+_BATCH_BASES = 1 << 27
+"""Bases looked at in a round, where one window for each positive has fewer."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,10 @@ def matched_windows(positives: Sequences, genome: Genome, *, seed: int) -> Negat
     found = np.full((len(positives), 2), -1, np.int64)
     rng = generator(seed, "negatives", "genome")
     for grid in _GRIDS:
-        for size in np.unique(positives.lengths):
-            wanted = np.flatnonzero((found[:, 0] < 0) & (positives.lengths == size))
-            bins = grid.bins(gc[wanted], repeat[wanted])
-            taken = _fill(genome, taken, wanted=wanted, bins=bins, found=found, size=int(size), grid=grid, rng=rng)
+        wanted = np.flatnonzero((found[:, 0] < 0) & (positives.lengths > 0))
+        bins = grid.bins(gc[wanted], repeat[wanted])
+        sizes = positives.lengths[wanted]
+        taken = _fill(genome, taken, wanted=wanted, bins=bins, sizes=sizes, found=found, grid=grid, rng=rng)
     return _collect(positives, genome, found, rng=rng, seed=seed)
 
 
@@ -139,8 +143,7 @@ def _collect(
     stranded = places is not None and bool((places.strand != 0).any())
     strand = rng.choice(np.array([-1, 1], np.int8), len(done)) if stranded else np.zeros(len(done), np.int8)
     intervals = make_intervals(names, start[done], start[done] + lengths, strand=strand)
-    codes = [genome.windows(intervals.take(np.array([row])))[0] for row in range(len(done))]
-    sequences = Sequences.from_codes(list(intervals.names), codes, intervals)
+    sequences = _cut(genome, where[done], intervals)
     missed = np.flatnonzero(where < 0)
     skips: tuple[Skip, ...] = ()
     if len(missed):
@@ -155,48 +158,97 @@ def _collect(
     return Negatives(sequences, done, paired=False, note=note, skips=skips)
 
 
+def _cut(genome: Genome, contig: np.ndarray, intervals: Intervals) -> Sequences:
+    """The bases of intervals on known contigs, those of one length together."""
+    lengths = intervals.lengths
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    codes = np.empty(offsets[-1], np.uint8)
+    order = np.argsort(lengths, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+        size = int(lengths[rows[0]])
+        bases = genome.slices(contig[rows], intervals.start[rows], size)
+        minus = intervals.strand[rows] < 0
+        bases[minus] = reverse_complement(bases[minus])
+        codes[offsets[rows][:, None] + np.arange(size)] = bases
+    return Sequences(intervals.names, codes, offsets, intervals)
+
+
 def _fill(
     genome: Genome,
     taken: np.ndarray,
     *,
     wanted: np.ndarray,
     bins: np.ndarray,
+    sizes: np.ndarray,
     found: np.ndarray,
-    size: int,
     grid: _Grid,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Find windows for the positives `wanted` in `bins`.
+    """Find windows for the positives `wanted`, of their `sizes` and in their `bins`, all lengths together.
 
     Writes contig and start to `found` (positive, 2); returns the stretches taken by now (run, 2).
     """
-    room = np.maximum(genome.lengths - size + 1, 0)
-    if not room.sum():
-        return taken
-    open_index, open_bins = wanted, bins
+    open_row = np.arange(len(wanted))
     for _ in range(_ROUNDS):
-        if not len(open_index):
+        if not len(open_row):
             break
-        draws = min(max(4 * len(open_index), 1000), max(_BATCH_BASES // size, 100))
-        contig = rng.choice(len(room), size=draws, p=room / room.sum())
-        begin = (rng.random(draws) * room[contig]).astype(np.int64)
+        contig, begin, size = _draw(genome, sizes[open_row], rng)
         low = genome.offsets[contig] + begin
-        free = _disjoint(low, size) & ~overlaps(taken, low, low + size)
-        contig, begin, low = contig[free], begin[free], low[free]
-        codes = genome.slices(contig, begin, size)
-        whole = ~(codes == UNKNOWN).any(axis=1)
-        gc = ((codes == 1) | (codes == 2)).mean(axis=1)
-        repeat = genome.share_masked(contig, begin, begin + size)
-        chosen, met = _match(open_bins, np.where(whole, grid.bins(gc, repeat), -1))
-        found[open_index[met]] = np.column_stack([contig[chosen], begin[chosen]])
-        taken = merge(np.concatenate([taken, np.column_stack([low[chosen], low[chosen] + size])]))
-        left = np.setdiff1d(np.arange(len(open_index)), met)
-        open_index, open_bins = open_index[left], open_bins[left]
+        free = ~overlaps(taken, low, low + size)
+        contig, begin, size, low = contig[free], begin[free], size[free], low[free]
+        strong, unknown = _count()(genome.codes, low, size)
+        share = genome.share_masked(contig, begin, begin + size)
+        # A bin is below 1024, so that length and bin make one number.
+        offered = np.where(unknown == 0, grid.bins(strong / size, share) + size * 1024, -1)
+        chosen, met = _match(bins[open_row] + sizes[open_row] * 1024, offered)
+        apart = _apart(low[chosen], size[chosen])
+        chosen, met = chosen[apart], met[apart]
+        if not len(met):
+            continue
+        found[wanted[open_row[met]]] = np.column_stack([contig[chosen], begin[chosen]])
+        taken = merge(np.concatenate([taken, np.column_stack([low[chosen], low[chosen] + size[chosen]])]))
+        open_row = np.delete(open_row, met)
     return taken
+
+
+def _draw(genome: Genome, sizes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Contig, start and length of random windows (window,), several of each size, all places equally likely."""
+    times = max(4, _DRAWS // len(sizes))
+    times = max(1, min(times, _BATCH_BASES // int(sizes.sum())))
+    size = np.repeat(sizes, times)
+    roomy = np.flatnonzero(genome.lengths >= sizes.min())
+    if not len(roomy):
+        return roomy, roomy, roomy
+    edges = np.concatenate([[0], np.cumsum(genome.lengths[roomy])])
+    place = rng.integers(0, edges[-1], len(size))
+    index = np.searchsorted(edges, place, side="right") - 1
+    contig, begin = roomy[index], place - edges[index]
+    fits = begin + size <= genome.lengths[contig]
+    return contig[fits], begin[fits], size[fits]
+
+
+@cache
+def _count() -> Any:
+    from numba import njit
+
+    @njit(nogil=True)
+    def count(codes, low, size):  # type: ignore[no-untyped-def]
+        """How many bases of each stretch are G or C, and how many unknown."""
+        strong, unknown = np.zeros(len(low), np.int64), np.zeros(len(low), np.int64)
+        for row in range(len(low)):
+            for place in range(low[row], low[row] + size[row]):
+                code = codes[place]
+                strong[row] += (code == 1) | (code == 2)
+                unknown[row] += code == 4
+        return strong, unknown
+
+    return count
 
 
 def _match(wanted: np.ndarray, offered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (offered, wanted) of equal bins, each used once: the i-th of a bin goes to the i-th of that bin."""
+    _, code = np.unique(np.concatenate([wanted, offered]), return_inverse=True)
+    wanted, offered = code[: len(wanted)], code[len(wanted) :]
     want_order, offer_order = np.argsort(wanted, kind="stable"), np.argsort(offered, kind="stable")
     want_rank, offer_rank = _rank(wanted[want_order]), _rank(offered[offer_order])
     want_key = wanted[want_order] * (1 << 32) + want_rank
@@ -211,14 +263,12 @@ def _rank(ordered: np.ndarray) -> np.ndarray:
     return np.arange(len(ordered)) - first
 
 
-def _disjoint(low: np.ndarray, size: int) -> np.ndarray:
-    """Mask of candidates that overlap no candidate kept before them, going by position."""
-    keep = np.zeros(len(low), bool)
-    end = -1
-    for index in np.argsort(low, kind="stable").tolist():
-        if low[index] >= end:
-            keep[index] = True
-            end = low[index] + size
+def _apart(low: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Mask of stretches that begin where none to their left reaches."""
+    order = np.argsort(low, kind="stable")
+    reach = np.maximum.accumulate((low + size)[order])
+    keep = np.ones(len(low), bool)
+    keep[order[1:]] = low[order[1:]] >= reach[:-1]
     return keep
 
 

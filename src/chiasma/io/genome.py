@@ -6,14 +6,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from chiasma.core.checks import require_unique
 from chiasma.core.errors import FormatError, InputError, MismatchError, RunError, list_some
-from chiasma.core.files import content_hash, read_json, write_json
+from chiasma.core.files import content_hash, read_json, text_hash, write_json, write_text
 from chiasma.data.contigs import bare_contig
 from chiasma.data.intervals import Intervals
 from chiasma.data.sequences import UNKNOWN, encode, reverse_complement
@@ -49,10 +51,18 @@ class Genome:
     source: str = ""
     notes: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
         """Bases in each contig (contig,)."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def _by_name(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """Index of each contig by its name, and indices by its name without style."""
+        styled: dict[str, list[int]] = {}
+        for index, name in enumerate(self.names):
+            styled.setdefault(bare_contig(name), []).append(index)
+        return {name: index for index, name in enumerate(self.names)}, styled
 
     def contig_indices(self, chrom: np.ndarray) -> np.ndarray:
         """Index of each named contig, -1 where there is none (interval,).
@@ -63,10 +73,7 @@ class Genome:
         Raises:
             MismatchError: no name is known at all.
         """
-        table = {name: index for index, name in enumerate(self.names)}
-        styled: dict[str, list[int]] = {}
-        for index, name in enumerate(self.names):
-            styled.setdefault(bare_contig(name), []).append(index)
+        table, styled = self._by_name
         lookup, aliases = {}, {}
         labels = [str(name) for name in np.asarray(chrom).tolist()]
         wanted = sorted(set(labels))
@@ -164,6 +171,8 @@ class Genome:
 def open_genome(path: Path | str, cache: Path | str | None = None) -> Genome:
     """Open a FASTA (plain, gzip, bgzip) as a Genome; the first opening writes the codes to the cache.
 
+    Codes are kept under a hash of the file's content; a file of known path, size and time is not read again for it.
+
     Args:
         path: the FASTA.
         cache: folder for code files; the user's cache by default ($CHIASMA_CACHE, else the platform's own). Where it
@@ -174,12 +183,36 @@ def open_genome(path: Path | str, cache: Path | str | None = None) -> Genome:
         FormatError: truncated, empty, or not DNA in FASTA.
     """
     root = Path(cache) if cache is not None else cache_folder() / "genomes"
-    folder = root / f"{content_hash(path)[:24]}-{_LAYOUT}" if str(path) != "-" else None
-    if folder is not None and not (folder / "genome.json").exists() and not _build(path, folder):
-        folder = None
-    if folder is None:
+    if str(path) == "-":
         return _open_without_cache(path)
+    seen = root / f"seen-{_identity(path)}"
+    folder = _seen_folder(seen)
+    if folder is None:
+        folder = root / f"{content_hash(path)[:24]}-{_LAYOUT}"
+        if not (folder / "genome.json").exists() and not _build(path, folder):
+            return _open_without_cache(path)
+        # Only a shortcut: where it cannot be written the content is hashed again.
+        with suppress(RunError):
+            write_text(seen, folder.name)
     return _load(folder, path, in_memory=False)
+
+
+def _identity(path: Path | str) -> str:
+    """A file's place, size and time of change, as one word; absent files are named by `content_hash`."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "absent"
+    return text_hash(str(Path(path).resolve()), str(status.st_size), str(status.st_mtime_ns), str(_LAYOUT))[:24]
+
+
+def _seen_folder(seen: Path) -> Path | None:
+    """The folder of codes that a file seen before has, if both are still there."""
+    try:
+        folder = seen.parent / seen.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return folder if (folder / "genome.json").exists() else None
 
 
 def cache_folder() -> Path:
