@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chiasma.core.errors import InputError, InsufficientDataError, UsageError
+from chiasma.data.motif import consensus, log_odds
 from chiasma.data.sequences import Sequences, encode
 from chiasma.explain.clustering import cluster_seqlets
 from chiasma.explain.loadings import top_features, write_loadings
@@ -17,11 +18,12 @@ from chiasma.explain.marginalise import ablate, insert, marginalise, spacing
 from chiasma.explain.match import match_motifs
 from chiasma.explain.motifs import discover_motifs, modisco_settings, run_modisco
 from chiasma.explain.profile import BACTERIAL_PROMOTER, find_words, position_profile, sentence
-from chiasma.explain.pwm import DiscoveredMotif, consensus, informative_span, log_odds
+from chiasma.explain.pwm import DiscoveredMotif, informative_span
 from chiasma.explain.scan import scan, score_tail
 from chiasma.explain.seqlets import recursive_seqlets, threshold_seqlets, window_sums
 from chiasma.explain.sequence_report import explain_sequences
 from chiasma.explain.write import write_explanation
+from chiasma.io.meme import read_meme
 from explain.models import Gated, Linear, Scanner, cnn, random_codes
 
 
@@ -238,17 +240,11 @@ def test_explanation_is_written_whole(tmp_path):
     table = pd.read_csv(tmp_path / "motifs.tsv", sep="\t")
     assert len(table) == len(result.motifs) >= 1
     assert table["match"][0] == "TGACTCA"
+    back = read_meme(tmp_path / "motifs.meme")
+    assert [(motif.name, motif.alt) for motif in back] == list(zip(table["motif"], table["consensus"], strict=True))
+    np.testing.assert_allclose(back[0].probabilities, result.motifs[0].probabilities, atol=1e-9)
     archive = np.load(tmp_path / "attributions.npz", allow_pickle=False)
     assert archive["hypothetical"].shape == (55, 40, 4)
-
-
-def test_written_motifs_are_read_again(tmp_path):
-    from chiasma.explain.write import meme_text
-    from chiasma.io.meme import read_meme
-
-    (tmp_path / "m.meme").write_text(meme_text([word_motif("TGACTCA")]))
-    (back,) = read_meme(tmp_path / "m.meme")
-    np.testing.assert_allclose(back.probabilities, word_motif("TGACTCA").probabilities, atol=1e-5)
 
 
 def test_auto_falls_back_and_says_so():
@@ -297,8 +293,6 @@ def test_seqlets_of_gata_peaks(data_dir):
 
 @pytest.mark.realdata
 def test_hocomoco_names_ctcf(data_dir):
-    from chiasma.io.meme import read_meme
-
     motifs = read_meme(data_dir / "sequence" / "motifs" / "H12CORE_meme_format.meme")
     known = next(motif for motif in motifs if motif.name.startswith("CTCF.")).probabilities
     blurred = (0.8 * known + 0.05)[3:-3][::-1, ::-1]

@@ -17,7 +17,6 @@ from chiasma.core.files import write_json
 from chiasma.data.sequences import decode
 from chiasma.report.dome import dome
 from chiasma.report.examples import worst_errors
-from chiasma.report.explanations import read_meme
 from chiasma.report.figures import draw_figures
 from chiasma.report.inline import inline_svg
 from chiasma.report.load import FILES, read_run
@@ -335,11 +334,6 @@ def test_repeated_epochs_of_a_resumed_run_count_once(tmp_path):
         handle.write('{"epoch": 3, "train_loss": 9.0, "valid_loss": 9.0}\n')
     log = read_run(run).log
     assert len(log) == 16 and log[2]["train_loss"] == 9.0
-
-
-def test_meme_matrices(runs):
-    found = read_meme(runs["binary"] / "explain" / "motifs.meme")
-    assert list(found) == ["pos_0", "pos_1", "neg_0"] and found["pos_0"].shape == (14, 4)
 
 
 def test_inline_svg_keeps_ids_apart():

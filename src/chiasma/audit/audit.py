@@ -16,11 +16,10 @@ from chiasma.audit.distribution import check_distribution
 from chiasma.audit.imbalance import check_imbalance
 from chiasma.audit.leakage import check_leakage
 from chiasma.audit.sufficiency import check_permuted, check_sufficiency
-from chiasma.audit.words import ORDER
 from chiasma.core.errors import MismatchError
 from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Matrix
-from chiasma.data.results import Audit, Finding, Predictions
+from chiasma.data.results import SEVERITIES, Audit, Finding, Predictions
 from chiasma.data.split import Split
 
 CHECKS: tuple[tuple[str, Callable[[Context], list[Finding]]], ...] = (
@@ -80,7 +79,7 @@ def audit(
 
 def collect(findings: Iterable[Finding]) -> Audit:
     """Findings as an audit, the gravest first, with the verdict on them."""
-    ordered = sorted(findings, key=lambda finding: -ORDER.index(finding.severity))
+    ordered = sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
     return Audit(verdict(ordered), tuple(ordered))
 
 
@@ -90,7 +89,7 @@ def _warning(text: str) -> Finding:
 
 def verdict(findings: list[Finding]) -> str:
     """Two or three sentences: may the test figures be believed, why not, and what to keep in mind."""
-    by = {severity: [finding for finding in findings if finding.severity == severity] for severity in ORDER}
+    by = {severity: [finding for finding in findings if finding.severity == severity] for severity in SEVERITIES}
     blind = ""
     if any(finding.name == "no-label" for finding in findings):
         blind = " Without labels, confounding and imbalance could not be examined."

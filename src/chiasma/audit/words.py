@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from chiasma.data.results import Estimate
 
-ORDER = ("ok", "note", "warning", "critical")
-
 
 def graded(value: float, *, note: float, warning: float, critical: float) -> str:
     """The severity of a figure that is worse the larger it is."""

@@ -70,6 +70,10 @@ class Attribution:
     target: str
 
 
+SEVERITIES = ("ok", "note", "warning", "critical")
+"""From nothing found to a test part that says nothing."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One line of an audit: what was looked for, what was found, how bad it is.
@@ -100,8 +104,7 @@ class Audit:
     @property
     def worst(self) -> str:
         """The gravest severity among the findings."""
-        order = ("ok", "note", "warning", "critical")
-        return max((finding.severity for finding in self.findings), key=order.index, default="ok")
+        return max((finding.severity for finding in self.findings), key=SEVERITIES.index, default="ok")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, as in audit.json."""

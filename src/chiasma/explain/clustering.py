@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chiasma.explain.pwm import DiscoveredMotif, information, informative_span, log_odds
+from chiasma.data.motif import information, log_odds
+from chiasma.explain.pwm import DiscoveredMotif, informative_span
 from chiasma.explain.seqlets import Seqlet
 
 _K = 6

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chiasma.core.errors import InputError
-from chiasma.explain.pwm import NamedMotif, consensus
+from chiasma.data.motif import NamedMotif, consensus
 
 _BINS = 100
 

@@ -82,7 +82,7 @@ def find_words(
         held = (views != query).sum(axis=-1) <= mismatches
         windows = np.lib.stride_tricks.sliding_window_view(scores.astype(float), len(query), axis=1).mean(axis=-1)
         span = range(max(0, first + origin), min(windows.shape[1], last + origin + 1))
-        known = (views < 4).all(axis=-1)
+        known = np.asarray((views < 4).all(axis=-1))
         found.append(_best_place((name, word), held, windows, known, span=span, origin=origin, tolerance=tolerance))
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chiasma.core.errors import UsageError
-from chiasma.explain.pwm import NamedMotif, log_odds
+from chiasma.data.motif import NamedMotif, log_odds
 
 _STEPS_A_BIT = 100
 

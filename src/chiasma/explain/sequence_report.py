@@ -11,6 +11,7 @@ import numpy as np
 
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.core.rng import generator
+from chiasma.data.motif import NamedMotif
 from chiasma.data.results import Attribution
 from chiasma.data.sequences import Sequences
 from chiasma.explain.agreement import agreement, completeness
@@ -22,7 +23,7 @@ from chiasma.explain.match import Match, match_motifs
 from chiasma.explain.motifs import discover_motifs
 from chiasma.explain.mutagenesis import in_silico_mutagenesis
 from chiasma.explain.onehot import SequenceModel
-from chiasma.explain.pwm import DiscoveredMotif, NamedMotif
+from chiasma.explain.pwm import DiscoveredMotif
 from chiasma.explain.references import dinucleotide_references
 
 Method = Literal["auto", "deep-lift-shap", "integrated-gradients", "ism", "saliency", "input-x-gradient"]

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.files import atomic_write, write_json, write_text
+from chiasma.data.motif import Motif
 from chiasma.explain.match import Match
 from chiasma.explain.profile import Word, find_words, position_profile, sentence
 from chiasma.explain.pwm import DiscoveredMotif
 from chiasma.explain.seqlets import recursive_seqlets
 from chiasma.explain.sequence_report import ExplainResult
+from chiasma.io.meme import write_meme
 
 _MOTIF_COLUMNS = ("motif", "n_seqlets", "consensus", "source", "match", "q", "p", "strand", "offset", "overlap")
 
@@ -45,7 +47,8 @@ def write_explanation(
     with atomic_write(folder / "attributions.npz", "wb") as handle:
         np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
     write_text(folder / "motifs.tsv", _tsv(_MOTIF_COLUMNS, motif_rows(result.motifs, result.matches)))
-    write_text(folder / "motifs.meme", meme_text(result.motifs))
+    motifs = [Motif(one.name, one.probabilities, one.consensus, one.n_seqlets) for one in result.motifs]
+    write_meme(folder / "motifs.meme", motifs)
     profile = position_profile(found.scores, origin=origin)
     write_text(folder / "position_profile.tsv", _tsv(tuple(profile), zip(*profile.values())))
     seqlets = [] if found.method == "saliency" else recursive_seqlets(found.scores, known=found.codes < 4)
@@ -74,19 +77,6 @@ def motif_rows(motifs: Sequence[DiscoveredMotif], matches: Sequence[Sequence[Mat
             row + (rest if best is None else (best.match, best.q, best.p, best.strand, best.offset, best.overlap))
         )
     return rows
-
-
-def meme_text(motifs: Sequence[DiscoveredMotif]) -> str:
-    """Motifs in the minimal MEME format."""
-    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
-    lines += ["Background letter frequencies", "A 0.25 C 0.25 G 0.25 T 0.25", ""]
-    for motif in motifs:
-        width = len(motif.probabilities)
-        lines.append(f"MOTIF {motif.name} {motif.consensus}")
-        lines.append(f"letter-probability matrix: alength= 4 w= {width} nsites= {motif.n_seqlets} E= 0")
-        lines += [" ".join(f"{value:.6f}" for value in row) for row in motif.probabilities]
-        lines.append("")
-    return "\n".join(lines) + "\n"
 
 
 def _tsv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

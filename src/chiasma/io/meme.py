@@ -4,65 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from chiasma.core.errors import FormatError
 from chiasma.core.files import write_text
+from chiasma.data.motif import UNIFORM, Motif
 from chiasma.io.textfile import read_lines
 
-UNIFORM = np.full(4, 0.25)
 _SETTING = re.compile(r"(\w+)\s*=\s*(\S+)")
 _TOLERANCE = 0.02
 """Rows may miss a sum of 1 by this much: files round to few digits."""
-
-
-@dataclass(frozen=True, eq=False)
-class Motif:
-    """A position probability matrix.
-
-    Attributes:
-        name: identifier, unique in its file (MA0139.1, CTCF.H12CORE.0.P.B).
-        probabilities: share of A, C, G, T at each position (position, base); rows sum to 1.
-        alt: a second name, often the factor's.
-        nsites: sites that it was made from, 0 where unknown.
-        background: share of each base in the file's background (base,).
-    """
-
-    name: str
-    probabilities: np.ndarray
-    alt: str = ""
-    nsites: float = 0
-    background: np.ndarray = field(default_factory=lambda: UNIFORM)
-
-    def __len__(self) -> int:
-        return len(self.probabilities)
-
-    def log_odds(self, *, pseudocount: float = 0.1) -> np.ndarray:
-        """Log2 of probability over background (position, base).
-
-        Args:
-            pseudocount: sites added at background composition; MEME Suite's motif tools add 0.1. Where the number of
-                sites is unknown, 20 are assumed, as MEME's own default for `nsites`.
-        """
-        sites = self.nsites or 20
-        smooth = (self.probabilities * sites + pseudocount * self.background) / (sites + pseudocount)
-        return np.log2(smooth / self.background)
-
-    def information(self) -> np.ndarray:
-        """Bits at each position over a uniform background (position,)."""
-        safe = np.where(self.probabilities > 0, self.probabilities, 1)
-        return 2 + (self.probabilities * np.log2(safe)).sum(axis=1)
-
-    def consensus(self) -> str:
-        """The commonest base at each position."""
-        return "".join("ACGT"[base] for base in self.probabilities.argmax(axis=1))
-
-    def reverse_complement(self) -> Motif:
-        """The motif read on the other strand."""
-        return Motif(self.name, self.probabilities[::-1, ::-1], self.alt, self.nsites, self.background[::-1])
 
 
 def read_meme(path: Path | str) -> list[Motif]:
@@ -103,9 +56,9 @@ def write_meme(path: Path | str, motifs: Sequence[Motif]) -> None:
     pieces = [head]
     for motif in motifs:
         rows = "\n".join(" ".join(f"{value:.10g}" for value in row) for row in motif.probabilities)
+        name, width = f"{motif.name} {motif.alt}".rstrip(), len(motif.probabilities)
         pieces.append(
-            f"\nMOTIF {motif.name}{' ' + motif.alt if motif.alt else ''}\n"
-            f"letter-probability matrix: alength= 4 w= {len(motif)} nsites= {motif.nsites:g} E= 0\n{rows}\n"
+            f"\nMOTIF {name}\nletter-probability matrix: alength= 4 w= {width} nsites= {motif.nsites:g} E= 0\n{rows}\n"
         )
     write_text(path, "".join(pieces))
 

@@ -146,7 +146,7 @@ def _passed(root: Any) -> np.ndarray:
     if "variant_filter" not in root or "filter_id" not in root:
         return np.ones(root["variant_position"].shape[0], bool)
     real = _text(root["filter_id"][:]).astype(str) != "PASS"
-    return ~np.asarray(root["variant_filter"][:], bool)[:, real].any(axis=1)
+    return np.asarray(~np.asarray(root["variant_filter"][:], bool)[:, real].any(axis=1))
 
 
 def _allel(group: Any) -> _Store:

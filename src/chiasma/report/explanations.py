@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chiasma.core.errors import FormatError
 from chiasma.data.results import Figure
+from chiasma.io.meme import read_meme
 from chiasma.plot.logo import letter_logo, motif_logo
 from chiasma.report.inline import plate
 from chiasma.report.load import Run
@@ -22,7 +21,8 @@ _SHOWN_BASES = 84
 def explain_section(run: Run) -> dict[str, Any]:
     """Motif rows, notes, and how many motifs are left out of the page."""
     rows = run.explain.get("motifs") or []
-    matrices = read_meme(run.path / "explain" / "motifs.meme")
+    path = run.path / "explain" / "motifs.meme"
+    matrices = {motif.name: motif.probabilities for motif in read_meme(path)} if rows and path.exists() else {}
     motifs = [_motif(row, matrices) for row in rows[:_MOST_MOTIFS]]
     return {
         "motifs": motifs,
@@ -37,8 +37,7 @@ def explain_section(run: Run) -> dict[str, Any]:
 def _motif(row: dict[str, str], matrices: dict[str, np.ndarray]) -> dict[str, Any]:
     name = row.get("motif", "")
     matrix = matrices.get(name)
-    usable = matrix is not None and matrix.shape[1] == 4 and bool(np.isfinite(matrix).all())
-    drawn = motif_logo(matrix, name=name, title=f"Logo of {name}") if matrix is not None and usable else None
+    drawn = None if matrix is None else motif_logo(matrix, name=name, title=f"Logo of {name}")
     return {
         "name": name,
         "n": _count(row.get("n_seqlets", "")),
@@ -91,26 +90,6 @@ def example_logos(run: Run, *, most: int = 3) -> list[Figure]:
             )
         )
     return figures
-
-
-def read_meme(path: Path) -> dict[str, np.ndarray]:
-    """Letter-probability matrices of a MEME file by motif name, each (position, base)."""
-    if not path.exists():
-        return {}
-    found: dict[str, np.ndarray] = {}
-    blocks = re.split(r"^MOTIF\s+", path.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE)[1:]
-    for block in blocks:
-        name = block.split(None, 1)[0]
-        rows = []
-        for line in block.splitlines()[1:]:
-            cells = line.split()
-            if len(cells) == 4 and all(re.fullmatch(r"[-+.\deE]+", cell) for cell in cells):
-                rows.append([float(cell) for cell in cells])
-            elif rows:
-                break
-        if rows:
-            found[name] = np.array(rows)
-    return found
 
 
 def _number(text: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from chiasma.data.results import SEVERITIES
 from chiasma.data.split import PARTS
 from chiasma.report.figures import shown_metrics
 from chiasma.report.load import Run
@@ -27,7 +28,7 @@ from chiasma.report.words import (
     verdict,
 )
 
-_ORDER = ("critical", "warning", "note", "ok")
+_ORDER = SEVERITIES[::-1]
 
 
 def hero(run: Run) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from chiasma.core.errors import InputError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.motif import NamedMotif, log_odds
 from chiasma.data.sequences import Sequences
 from chiasma.metrics.classification import auroc
 from chiasma.metrics.regression import spearman
@@ -26,24 +27,8 @@ from chiasma.rivals.linear import Held, LinearFit, fit_linear
 
 FIRST_SAMPLE, SECOND_SAMPLE, FINALISTS = 1000, 10_000, 20
 """Examples on which all motifs, then the best of them, are ranked; how many go on to the second round."""
-PSEUDOCOUNT = 0.01
-"""Share of the uniform distribution mixed into each column, so that no base is impossible."""
 STRENGTHS = (1e-4,)
 """One feature hardly needs a penalty; this one keeps separable classes finite."""
-
-
-class NamedMotif(Protocol):
-    """What is needed of a motif: its name and base probabilities (position, base)."""
-
-    @property
-    def name(self) -> str:
-        """Of the motif."""
-        ...
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Base probabilities (position, base)."""
-        ...
 
 
 @cache
@@ -69,13 +54,6 @@ def _kernel() -> Any:
     return best_scores
 
 
-def log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """log2 odds against equal base frequencies (position, 5); 0 for an unknown base."""
-    mixed = (1 - PSEUDOCOUNT) * np.asarray(probabilities, float) + PSEUDOCOUNT / 4
-    odds = np.log2(mixed / mixed.sum(axis=1, keepdims=True) * 4)
-    return np.column_stack([odds, np.zeros(len(odds))])
-
-
 def scan(sequences: Sequences, matrices: Sequence[np.ndarray]) -> np.ndarray:
     """Best log-odds of each motif on either strand of each sequence, in bits, float32 (sequence, motif).
 
@@ -89,7 +67,7 @@ def scan(sequences: Sequences, matrices: Sequence[np.ndarray]) -> np.ndarray:
     widths = np.array([len(matrix) for matrix in matrices], np.int64)
     odds = np.zeros((len(matrices), 2, max(widths, default=0), 5), np.float32)
     for number, matrix in enumerate(matrices):
-        forward = log_odds(matrix)
+        forward = np.column_stack([log_odds(matrix), np.zeros(len(matrix))])  # an unknown base scores 0
         odds[number, 0, : len(matrix)] = forward
         odds[number, 1, : len(matrix)] = forward[::-1, [3, 2, 1, 0, 4]]
     out = np.empty((len(sequences), len(matrices)), np.float32)
