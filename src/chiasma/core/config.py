@@ -45,12 +45,25 @@ def _describe(cls: type[BaseModel], error: ValidationError, source: str) -> str:
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or cls.__name__
         if problem["type"] == "extra_forbidden":
-            close = nearest(key.split(".")[-1], cls.model_fields)
-            hint = f"did you mean {close!r}?" if close else "known keys: " + ", ".join(sorted(cls.model_fields))
+            known = _fields_at(cls, problem["loc"][:-1])
+            close = nearest(key.split(".")[-1], known)
+            hint = f"did you mean {close!r}?" if close else "known keys: " + ", ".join(sorted(known))
             lines.append(f"{source}: {key}: unknown key; {hint}")
         else:
             lines.append(f"{source}: {key}: {problem['msg']} (got {problem['input']!r})")
     return "\n".join(lines)
+
+
+def _fields_at(cls: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """Names of the fields of the nested model that a path leads to; of the outermost where it leads to none."""
+    model = cls
+    for part in path:
+        field = model.model_fields.get(str(part))
+        kind = None if field is None else field.annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            break
+        model = kind
+    return list(model.model_fields)
 
 
 def read_toml(path: Path | str) -> dict[str, Any]:
