@@ -13,14 +13,13 @@ import numpy as np
 from chiasma.core.files import read_json, write_json
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.sequences import Sequences
+from chiasma.workflow.calibrating import CLASSES, calibrate, coverage, reliability_figures, save_out_of_fold
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.opponents import Opponents, load_opponents
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.predictions import conformal_sets, write_predictions
 from chiasma.workflow.prepare import Prepared, training_part
 from chiasma.workflow.training import worker_count
-
-CLASSES = ("binary", "multiclass")
 
 
 def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: FitOptions, *, folder: Path) -> None:
@@ -42,7 +41,7 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
     kept = prepared.dataset.take(np.concatenate(list(parts.values())))
     raw = fitted.scores(kept, device=options.device, executor=options.executor, workers=worker_count(options))
     part = np.repeat(list(parts), [len(index) for index in parts.values()])
-    calibration = _calibrate(fitted, kept, raw, part, options)
+    why_not = calibrate(fitted, kept, raw, part, options=options, folder=folder)
     scores = apply_calibration(fitted, raw)
     fitted.save(folder)
     test, test_scores = kept.take(part == "test"), scores[part == "test"]
@@ -56,8 +55,8 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
     sets = conformal_sets(fitted, scores)
     extra: dict[str, Any] = {
         "primary": _primary(target),
-        "calibration": calibration,
-        "conformal": _coverage(fitted, test, sets, part),
+        "calibration": reliability_figures(fitted, target, raw[part == "test"], test_scores),
+        "conformal": coverage(fitted, target, None if sets is None else sets[part == "test"], why_not),
         "cross_validation": _cross_validated(folder),
         "conditions": {"seed": options.seed, "unit_name": test.unit_name, "n": len(test)},
     }
@@ -91,6 +90,7 @@ def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
         return
     build = fitted.method.module("model").build
     found = cross_validate(lambda: build(fitted.config), part, seed=options.seed, repeats=options.repeats)
+    save_out_of_fold(folder, found.probabilities[0], part.target.values)
     write_json(folder / "cross_validation.json", found.to_dict())
 
 
@@ -102,61 +102,12 @@ def _cross_validated(folder: Path) -> dict[str, Any] | None:
     return {key: value for key, value in read_json(path).items() if key not in ("stability", "cpu_seconds")}
 
 
-def _calibrate(
-    fitted: Fitted, kept: Dataset, raw: np.ndarray, part: np.ndarray, options: FitOptions
-) -> dict[str, Any] | None:
-    """Fit the temperature and the conformal thresholds on the calibration part; the figures for the report."""
-    from chiasma.metrics.score import evaluators
-    from chiasma.uncertainty.calibration import apply_temperature, fit_temperature, reliability
-    from chiasma.uncertainty.conformal import MondrianConformal
-    from chiasma.uncertainty.intervals import SplitConformal
-
-    held = part == "calibration"
-    target = kept.target
-    if target.kind == "regression" and held.sum() >= 20:
-        interval = SplitConformal().fit(raw[held], target.values[held])
-        fitted.meta["conformal"] = {"alpha": options.alpha, **interval.to_dict()}
-        return None
-    if target.kind not in CLASSES or held.sum() < 20:
-        return None
-    temperature = fit_temperature(raw[held], target.values[held])
-    scores = apply_temperature(raw, temperature)
-    conformal = MondrianConformal().fit(scores[held], target.values[held])
-    fitted.meta.update(temperature=temperature, conformal={"alpha": options.alpha, **conformal.to_dict()})
-    test = part == "test"
-    truth = target.take(test)
-    before, after = (evaluators(truth, values[test], metrics=["ece"])["ece"](None) for values in (raw, scores))
-    curve = reliability(scores[test], truth.values).rows()
-    return {"temperature": temperature, "curve": curve, "ece_before": before, "ece_after": after}
-
-
 def apply_calibration(fitted: Fitted, raw: np.ndarray) -> np.ndarray:
     """Scores after the temperature fitted on the calibration part; regression and uncalibrated models as they are."""
     from chiasma.uncertainty.calibration import apply_temperature
 
     temperature = fitted.meta.get("temperature")
     return raw if temperature is None else apply_temperature(raw, temperature)
-
-
-def _coverage(fitted: Fitted, test: Dataset, sets: np.ndarray | None, part: np.ndarray) -> dict[str, Any] | None:
-    """How often the conformal sets of the test part hold the truth, in all and by class."""
-    if sets is None:
-        return None
-    held, alpha = sets[part == "test"], fitted.meta["conformal"]["alpha"]
-    values = test.target.values
-    if test.target.kind == "regression":
-        inside = (values >= held[..., 0]) & (values <= held[..., 1])
-        width = np.nanmean(held[..., 1] - held[..., 0])
-        return {"alpha": alpha, "coverage": float(inside.mean()), "mean_width": float(width)}
-    inside = held[np.arange(len(held)), values]
-    per_class = {
-        name: float(inside[values == code].mean())
-        for code, name in enumerate(test.target.names)
-        if (values == code).any()
-    }
-    size = held.sum(axis=1)
-    figures = {"alpha": alpha, "coverage": float(inside.mean()), "mean_size": float(size.mean())}
-    return {**figures, "empty": float((size == 0).mean()), "per_class": per_class}
 
 
 def _distance(prepared: Prepared, test: Dataset) -> np.ndarray | None:

@@ -51,7 +51,14 @@ class Fitted:
             task = make_task(self.config, data, None, executor=executor, workers=workers, meta=self.meta["task"])
             found = predict(task, self.model, "all", device=device)
             return np.column_stack([found[name] for name in task.columns])
-        return np.asarray(self.model.predict_proba(as_frames(data.x, self.meta.get("features"))))
+        return self._placed(np.asarray(self.model.predict_proba(as_frames(data.x, self.meta.get("features")))))
+
+    def _placed(self, found: np.ndarray) -> np.ndarray:
+        """Columns where the target has their classes: an estimator knows only those it met, in an order of its own."""
+        names = [str(name) for name in getattr(self.model, "classes_", self.target.names)]
+        scores = np.zeros((len(found), len(self.target.names)))
+        scores[:, [self.target.names.index(name) for name in names]] = found
+        return scores
 
     def callable(self, *, device: str = "cpu") -> Any:
         """The network alone, one-hot in, outputs out, ready for attribution."""

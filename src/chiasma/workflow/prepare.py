@@ -12,7 +12,7 @@ import numpy as np
 from chiasma.core.cards import Card
 from chiasma.core.checks import require_valid
 from chiasma.core.config import Config
-from chiasma.core.errors import UsageError, unknown_name
+from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
 from chiasma.workflow.options import FitOptions
@@ -87,7 +87,24 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
 
         split = replace(split, proof=prove(dataset, split.part))
     require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
+    _require_classes(dataset, split)
     return Prepared(dataset, split)
+
+
+def _require_classes(dataset: Dataset, split: Split) -> None:
+    """Every class must be there to learn from."""
+    if dataset.target.kind not in ("binary", "multiclass"):
+        return
+    known = set(np.unique(dataset.target.values[split.where("train")]).tolist())
+    absent = [str(name) for code, name in enumerate(dataset.target.names) if code not in known]
+    if absent:
+        raise InsufficientDataError(
+            "classes without an example in the train part",
+            where=f"split by {split.kind}",
+            got=list_some(absent),
+            expected="every class in train",
+            do="choose another --split or other test chromosomes, or leave these classes out",
+        )
 
 
 def _test_ids(options: FitOptions) -> list[str] | None:
