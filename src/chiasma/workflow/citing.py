@@ -1,4 +1,4 @@
-"""`report` and `cite`: the page of a run, and how to cite and describe it."""
+"""`report`, `notebook` and `cite`: the page of a run, a notebook about it, and how to cite and describe it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def report(runs: Sequence[Path | str], *, output: Path | str | None = None) -> P
     if len(found) == 1:
         return write_report(found[0], output=None if output is None else Path(output))
     return write_side_by_side(found, Path(output or "comparison.html"))
+
+
+def notebook(run: Path | str, *, output: Path | str | None = None) -> Path:
+    """Write a runnable notebook about a complete run, by default notebook.ipynb in its folder."""
+    from chiasma.report.notebook import write_notebook
+
+    folder = require_run(run)
+    return write_notebook(folder, output or folder / "notebook.ipynb")
 
 
 def cite(run: Path | str) -> tuple[str, str]:
