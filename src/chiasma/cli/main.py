@@ -23,6 +23,7 @@ VERBS = {
     "audit": "leakage, confounders, duplicates, imbalance; of data, a run, or somebody's split",
     "reproduce": "a paper's or a lab's result, checked against what is expected",
     "report": "the page of one run, or of several side by side",
+    "notebook": "a runnable notebook about a run",
     "cite": "the BibTeX and a Methods paragraph of a run",
     "data": "named datasets: list, get, path",
     "new": "the folder and test of a new method",
