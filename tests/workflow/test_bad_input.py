@@ -329,3 +329,83 @@ def test_predictions_to_a_full_disk(peaks, cnn_run, tmp_path, monkeypatch):
         answer = call("predict", cnn_run, peaks, "-o", tmp_path / f"p.{suffix}")
         refused(answer, 4, "No space left", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------------------------------------- genotypes
+
+
+@pytest.fixture(scope="module")
+def haplotype_run(tmp_path_factory):
+    """A complete run of the small haplotype network on simulations."""
+    run = tmp_path_factory.mktemp("haplotypes") / "model"
+    flags = ("--preset", "tiny", "--epochs", 1, "--draws", 100, "--no-rivals", "--no-explain", "--executor", "serial")
+    done("fit", "haplotype-cnn", *flags, "-o", run)
+    return run
+
+
+def _vcf(path, change=None):
+    """A VCF of ten phased diploids in the coalescent; `change` spoils its data lines, split into fields."""
+    import io
+
+    msprime = pytest.importorskip("msprime")
+    ancestry = msprime.sim_ancestry(
+        10, population_size=1e4, sequence_length=45_000, recombination_rate=1e-8, random_seed=1
+    )
+    mutated = msprime.sim_mutations(ancestry, rate=3e-8, random_seed=1)
+    text = io.StringIO()
+    mutated.write_vcf(text, position_transform=lambda p: np.asarray(p, int) + 1)
+    lines = text.getvalue().splitlines()
+    head = [line for line in lines if line.startswith("#")]
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    rows = change(rows) if change else rows
+    path.write_text("\n".join([*head, *["\t".join(row) for row in rows]]) + "\n")
+    return path
+
+
+def _predicted(run, path):
+    return call("predict", run, path, "-o", path.parent / "out.tsv")
+
+
+def test_phased_genotypes_are_predicted(haplotype_run, tmp_path):
+    answer = _predicted(haplotype_run, _vcf(tmp_path / "x.vcf"))
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "out.tsv").read_text().startswith("id\tyhat_log_rho")
+
+
+def test_unsorted_vcf(haplotype_run, tmp_path):
+    path = _vcf(tmp_path / "x.vcf", lambda rows: [rows[5], *rows[:5], *rows[6:]])
+    refused(_predicted(haplotype_run, path), 3, "x.vcf", "sort", folder=tmp_path)
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_unphased_vcf(haplotype_run, tmp_path):
+    path = _vcf(tmp_path / "x.vcf", lambda rows: [row[:9] + [g.replace("|", "/") for g in row[9:]] for row in rows])
+    refused(_predicted(haplotype_run, path), 3, "phased", folder=tmp_path)
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_multi_allelic_sites_are_skipped_by_name(haplotype_run, tmp_path):
+    def spoil(rows):
+        rows[3][4] += ",T" if rows[3][4] != "T" else ",G"
+        return rows
+
+    answer = _predicted(haplotype_run, _vcf(tmp_path / "x.vcf", spoil))
+    assert answer.code == 0 and "1 skipped" in answer.err and "allel" in answer.err, answer.err
+
+
+def test_missing_genotypes_are_counted(haplotype_run, tmp_path):
+    def spoil(rows):
+        rows[3][9] = ".|."
+        return rows
+
+    answer = _predicted(haplotype_run, _vcf(tmp_path / "x.vcf", spoil))
+    assert answer.code == 0 and "missing" in answer.err, answer.err
+
+
+def test_too_few_haplotypes_and_an_empty_vcf(haplotype_run, tmp_path):
+    path = _vcf(tmp_path / "x.vcf", lambda rows: [])
+    refused(_predicted(haplotype_run, path), 3, "x.vcf", folder=tmp_path)
+    cut = tmp_path / "cut.vcf.gz"
+    whole = gzip.compress(_vcf(tmp_path / "y.vcf").read_bytes())
+    cut.write_bytes(whole[: len(whole) // 2])
+    refused(_predicted(haplotype_run, cut), 3, "cut.vcf.gz", folder=tmp_path)
