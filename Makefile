@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env demo test test-all check docs bench clean
+.PHONY: env demo test test-all check docs clean
 
 env: .venv/.complete
 

@@ -6,6 +6,7 @@ Standard library only. Torch is installed first and alone: once a CPU build is t
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -52,21 +53,40 @@ def torch_arguments(python: Path) -> list[str]:
     return [TORCH, "--index-url", CPU_INDEX]
 
 
-def main() -> None:
-    """Make or complete the environment."""
-    interpreter = find_python()
-    if interpreter != sys.executable:
-        os.execv(interpreter, [interpreter, __file__])
-    if not (VENV / "bin" / "python").exists():
-        print(f"making {VENV.name} with Python {sys.version.split()[0]}", file=sys.stderr)
-        venv.create(VENV, with_pip=True)
-    python = VENV / "bin" / "python"
+def make(folder: Path, what: str, *, editable: bool) -> None:
+    """Make or complete an environment: torch first and alone, then chiasma."""
+    python = folder / "bin" / "python"
+    if (
+        subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode
+        if python.exists()
+        else True
+    ):
+        print(f"making {folder.name} with Python {sys.version.split()[0]}", file=sys.stderr)
+        try:
+            venv.create(folder, with_pip=True, clear=True, symlinks=os.name != "nt")
+        except subprocess.CalledProcessError:
+            shutil.rmtree(folder, ignore_errors=True)
+            sys.exit("this Python cannot make environments with pip; on Debian: apt-get install python3-venv")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     print("installing torch, then chiasma (about two to four minutes)", file=sys.stderr)
-    installed = subprocess.run([str(python), "-c", "import torch"], capture_output=True).returncode == 0
-    if not installed:
+    if subprocess.run([str(python), "-c", "import torch"], capture_output=True).returncode != 0:
         subprocess.run([*pip, *torch_arguments(python)], check=True)
-    subprocess.run([*pip, "-e", f"{ROOT}[{EXTRAS}]"], check=True)
+    subprocess.run([*pip, *(["-e"] if editable else []), what], check=True)
+
+
+def main() -> None:
+    """Make the checkout's environment, or with --wheel FILE --into FOLDER one that holds a built wheel."""
+    interpreter = find_python()
+    if interpreter != sys.executable:
+        os.execv(interpreter, [interpreter, *sys.argv])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wheel", help="a built wheel to install instead of the checkout")
+    parser.add_argument("--into", type=Path, default=VENV, help="folder of the environment")
+    arguments = parser.parse_args()
+    if arguments.wheel:
+        make(arguments.into, arguments.wheel, editable=False)
+        return
+    make(VENV, f"{ROOT}[{EXTRAS}]", editable=True)
     (VENV / ".complete").touch()
 
 
