@@ -20,6 +20,7 @@ from chiasma.rivals.gapped_kmer import GappedDesign, GappedKmerLinear, feature_t
 from chiasma.rivals.kmer import KmerLinear
 from chiasma.rivals.nearest import NearestNeighbour
 from chiasma.rivals.pwm import BestMotif, scan
+from chiasma.stats import kmers
 
 WORD = np.array([2, 0, 3, 0, 0, 2, 1], np.uint8)
 
@@ -188,3 +189,13 @@ def test_real_ctcf_peaks_against_shuffles(data_dir):
     assert 0.88 < reached["gapped-kmer-logistic"] < 0.95
     assert 0.92 < reached["best-motif"] < 0.95
     assert rivals[-1].chosen_names_[0].startswith("CTCF")
+
+
+@pytest.mark.parametrize("rival", [KmerLinear(4), GappedKmerLinear(4, 5)])
+def test_prediction_in_blocks_changes_nothing(rival, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = Sequences.from_codes([f"s{i}" for i in range(80)], rng.integers(0, 4, (80, 50)).astype(np.uint8))
+    data = Dataset(x.ids, x, Target("binary", np.arange(80) % 2, ("a", "b")), np.arange(80))
+    whole = rival.fit(data, seed=0).predict(data)
+    monkeypatch.setattr(kmers.blocks, "__kwdefaults__", {"bases": 700})
+    assert np.allclose(rival.predict(data), whole, rtol=0, atol=1e-12)

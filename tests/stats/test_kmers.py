@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from chiasma.core.errors import UsageError
 from chiasma.data.sequences import Sequences, decode, reverse_complement
+from chiasma.stats import kmers, sharing
 from chiasma.stats.kmers import kmer_codes, kmer_counts, kmer_names, kmer_sets, kmer_shares, scramble
-from chiasma.stats.sharing import canonical_texts, clusters, containment
+from chiasma.stats.sharing import canonical_groups, canonical_texts, clusters, containment
 
 TEXTS = st.lists(st.text(alphabet="ACGTN", max_size=25), min_size=1, max_size=6)
 
@@ -84,8 +86,8 @@ def test_k_out_of_range(k):
 
 
 def slow_containment(query: str, targets: list[str], k: int) -> float:
-    mine = set(slow_kmers(query, k, True))
-    return max((len(mine & set(slow_kmers(text, k, True))) / len(mine) for text in targets), default=0) if mine else 0
+    mine, others = set(slow_kmers(query, k, True)), [set(slow_kmers(text, k, True)) for text in targets]
+    return max((len(mine & other) / min(len(mine), len(other)) for other in others if mine and other), default=0)
 
 
 @given(TEXTS, TEXTS, st.integers(2, 5))
@@ -120,6 +122,66 @@ def test_a_repeat_family_beyond_the_cap_is_one_cluster_and_is_found_by_containme
     assert len(set(labels[:300].tolist())) == 1 and len(set(labels.tolist())) == 51
     found = containment(members.take(np.arange(200, 300)), members.take(np.arange(200)), cap=8)
     assert (found.share > 0.5).all()
+
+
+def mutated(family: np.ndarray, n: int, *, share: float, seed: int) -> list[str]:
+    rng = np.random.default_rng(seed)
+    hit = rng.random((n, len(family))) < share
+    codes = (family + np.where(hit, rng.integers(1, 4, hit.shape), 0)) % 4
+    return [decode(row) for row in codes.astype(np.uint8)]
+
+
+def test_exact_copies_are_found_within_a_repeat_family_far_beyond_the_cap():
+    family = np.random.default_rng(7).integers(0, 4, 200)
+    members = sequences(mutated(family, 1500, share=0.05, seed=8))
+    copies = np.arange(1400, 1500)
+    found = containment(members.take(copies), members, cap=16)
+    assert np.array_equal(found.nearest, copies) and (found.share == 1).all()
+    near = containment(members.take(copies), members.take(np.arange(1400)), cap=16).share
+    every = containment(members.take(copies), members.take(np.arange(1400)), cap=10**9).share
+    assert (near <= every).all() and np.median(near / every) > 0.9
+
+
+def test_a_short_window_inside_a_long_one_is_found_from_either_side():
+    long, short = random_sequences(1, 2400, 9)[0], random_sequences(1, 200, 10)[0]
+    inside = sequences([long[1000:1200], short])
+    for queries, targets in ((sequences([long]), inside), (inside, sequences([long]))):
+        found = containment(queries, targets, k=12)
+        assert found.share[0] == 1 and found.nearest[0] == 0
+
+
+def test_blocks_and_tables_change_nothing(monkeypatch):
+    many = sequences([*random_sequences(40, 300, 11), "", "ACN", *random_sequences(1, 5000, 12)])
+    wanted = [kmer_sets(many, 8, window=w) for w in (1, 5)], kmer_codes(many, 6), kmer_counts(many, 4)
+    shared = containment(many, many.take(np.arange(20)), k=12, window=1).share
+    monkeypatch.setattr(kmers.blocks, "__kwdefaults__", {"bases": 700})
+    monkeypatch.setattr(sharing, "_TABLE", 0)
+    again = [kmer_sets(many, 8, window=w) for w in (1, 5)], kmer_codes(many, 6), kmer_counts(many, 4)
+    for one, other in zip([*wanted[0], wanted[1]], [*again[0], again[1]], strict=True):
+        assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
+    assert (wanted[2] != again[2]).nnz == 0
+    assert np.array_equal(containment(many, many.take(np.arange(20)), k=12, window=1).share, shared)
+
+
+def test_memory_stays_near_the_size_of_the_kmers(monkeypatch):
+    block = 50_000
+    monkeypatch.setattr(kmers.blocks, "__kwdefaults__", {"bases": block})
+    codes = np.random.default_rng(0).integers(0, 4, 1_000_000).astype(np.uint8)
+    many = Sequences(np.arange(1000).astype(str).astype(object), codes, np.arange(1001) * 1000)
+    tracemalloc.start()
+    kmer_sets(many, 12, window=4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * block + 10 * len(codes)
+
+
+def test_groups_of_equal_sequences_need_no_common_width():
+    one = random_sequences(1, 30, 13)[0]
+    group, flipped = canonical_groups(
+        sequences([one, other_strand(one), one, "ACGT", "A" * 1_000_000, "T" * 1_000_000])
+    )
+    assert group.tolist() == [0, 0, 0, 1, 2, 2]
+    assert flipped[0] == flipped[2] != flipped[1] and flipped[4] != flipped[5]
 
 
 def test_canonical_text_is_one_for_both_strands():

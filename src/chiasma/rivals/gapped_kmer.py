@@ -20,6 +20,7 @@ from chiasma.data.sequences import Sequences
 from chiasma.rivals.base import Rival
 from chiasma.rivals.composition import sequences_of
 from chiasma.rivals.linear import LinearFit, fit_linear
+from chiasma.stats.kmers import blocks, run_of
 
 STRENGTHS = (1e-4, 1e-5, 1e-6)
 """Ridge penalties tried; rows have about length 1."""
@@ -171,7 +172,7 @@ class GappedKmerLinear(Rival):
         self.places_ = patterns(self.informative, self.longest)
         self.table_, self.features_ = feature_table(self.places_)
         kept = data.take(within_budget(data, BASES_READ, seed=seed))
-        design = self._design(kept)
+        design = self._design(sequences_of(kept, self.name))
         self.model_: LinearFit = fit_linear(design, kept.target, kept.unit, strengths=STRENGTHS, seed=seed)
         return self
 
@@ -179,10 +180,11 @@ class GappedKmerLinear(Rival):
         """Probabilities or track values (example, output)."""
         if not hasattr(self, "model_"):
             raise self._not_fitted()
-        return self.model_.predict(self._design(data))
+        whole = sequences_of(data, self.name)
+        parts = [run_of(whole, first, last) for first, last in blocks(whole)]
+        return np.concatenate([self.model_.predict(self._design(part)) for part in parts])
 
-    def _design(self, data: Dataset) -> GappedDesign:
-        sequences = sequences_of(data, self.name)
+    def _design(self, sequences: Sequences) -> GappedDesign:
         return GappedDesign.of(sequences, self.places_, self.table_, n_features=self.features_)
 
 

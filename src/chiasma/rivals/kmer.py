@@ -11,7 +11,7 @@ from chiasma.data.sequences import Sequences
 from chiasma.rivals.base import Rival
 from chiasma.rivals.composition import sequences_of
 from chiasma.rivals.linear import Held, LinearFit, fit_linear
-from chiasma.stats.kmers import kmer_counts
+from chiasma.stats.kmers import blocks, kmer_counts, run_of
 
 STRENGTHS = (1e-3, 1e-4, 1e-5, 1e-6)
 """Ridge penalties tried; rows have length 1, so that a feature's variance is about 1 / features."""
@@ -34,7 +34,9 @@ class KmerLinear(Rival):
         """Probabilities or track values (example, output)."""
         if not hasattr(self, "model_"):
             raise self._not_fitted()
-        return self.model_.predict(Held(kmer_rows(sequences_of(data, self.name), self.k)))
+        whole = sequences_of(data, self.name)
+        parts = [run_of(whole, first, last) for first, last in blocks(whole)]
+        return np.concatenate([self.model_.predict(Held(kmer_rows(part, self.k))) for part in parts])
 
 
 def kmer_rows(sequences: Sequences, k: int) -> Any:

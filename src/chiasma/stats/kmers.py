@@ -6,6 +6,7 @@ its reverse complement, so that both strands give the same one. k-mers with an u
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import Any
 
@@ -16,6 +17,23 @@ from chiasma.data.sequences import BASES, UNKNOWN, Sequences
 
 LONGEST = 31
 LONGEST_COUNTED = 10
+BLOCK = 2_000_000
+"""Bases worked on together: k-mers take some seventy bytes a base on the way, a few when they are done."""
+
+
+def blocks(sequences: Sequences, *, bases: int = BLOCK) -> Iterator[tuple[int, int]]:
+    """First and last + 1 of runs of sequences that together hold at most `bases`; a longer one is alone."""
+    first = 0
+    while first < len(sequences):
+        reach = np.searchsorted(sequences.offsets, sequences.offsets[first] + bases, side="right") - 1
+        last = max(int(reach), first + 1)
+        yield first, last
+        first = last
+
+
+def run_of(sequences: Sequences, first: int, last: int) -> Sequences:
+    """Sequences first .. last - 1, their bases not copied."""
+    return Sequences(sequences.ids[first:last], sequences.codes, sequences.offsets[first : last + 1])
 
 
 def kmer_codes(sequences: Sequences, k: int, *, canonical: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -27,8 +45,13 @@ def kmer_codes(sequences: Sequences, k: int, *, canonical: bool = True) -> tuple
     Raises:
         UsageError: k is not in 1..31.
     """
-    codes, position = _coded(sequences, k, canonical=canonical)
-    return codes, np.searchsorted(position, sequences.offsets - sequences.offsets[0]).astype(np.int64)
+    found, counts = [np.zeros(0, np.int64)], [np.zeros(1, np.int64)]
+    for first, last in blocks(sequences):
+        block = run_of(sequences, first, last)
+        codes, position = _coded(block, k, canonical=canonical)
+        found.append(codes)
+        counts.append(np.diff(np.searchsorted(position, block.offsets - block.offsets[0])))
+    return np.concatenate(found), np.cumsum(np.concatenate(counts)).astype(np.int64)
 
 
 def kmer_names(k: int, *, canonical: bool = True) -> list[str]:
@@ -50,12 +73,23 @@ def kmer_counts(sequences: Sequences, k: int, *, canonical: bool = True) -> Any:
     Raises:
         UsageError: k is not in 1..10 (longer ones are too many to have a column each).
     """
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix, vstack
 
     if not 1 <= k <= LONGEST_COUNTED:
         raise UsageError("k out of range", where="kmer_counts", got=k, expected=f"1 to {LONGEST_COUNTED}")
-    codes, offsets = kmer_codes(sequences, k, canonical=canonical)
     feature = np.cumsum(_is_feature(k, canonical=canonical)) - 1
+    size = int(feature[-1]) + 1
+    parts = [
+        _counted(run_of(sequences, first, last), k, feature, canonical=canonical) for first, last in blocks(sequences)
+    ]
+    return vstack(parts, format="csr") if parts else csr_matrix((0, size), dtype=np.int32)
+
+
+def _counted(sequences: Sequences, k: int, feature: np.ndarray, *, canonical: bool) -> Any:
+    """Counts of one block; `feature` is the column of each code (code,)."""
+    from scipy.sparse import csr_matrix
+
+    codes, offsets = kmer_codes(sequences, k, canonical=canonical)
     size = int(feature[-1]) + 1
     row = np.repeat(np.arange(len(sequences)), np.diff(offsets))
     small = len(sequences) * size < 2**31
@@ -85,6 +119,16 @@ def kmer_sets(sequences: Sequences, k: int, *, window: int = 1) -> tuple[np.ndar
     Returns:
         codes int64 (kmer,), sorted within a sequence, and offsets int64 (sequence + 1,).
     """
+    found, counts = [np.zeros(0, np.int64)], [np.zeros(1, np.int64)]
+    for first, last in blocks(sequences):
+        codes, sizes = _distinct(run_of(sequences, first, last), k, window)
+        found.append(codes)
+        counts.append(sizes)
+    return np.concatenate(found), np.cumsum(np.concatenate(counts)).astype(np.int64)
+
+
+def _distinct(sequences: Sequences, k: int, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct canonical k-mers, or minimizers, of one block: codes (kmer,) and how many each sequence has."""
     codes, position = _coded(sequences, k, canonical=True)
     if window > 1:
         codes, position = _minimizers(codes, position, sequences, window)
@@ -93,8 +137,7 @@ def kmer_sets(sequences: Sequences, k: int, *, window: int = 1) -> tuple[np.ndar
     codes, row = codes[order], row[order]
     first = np.ones(len(codes), bool)
     first[1:] = (np.diff(codes) != 0) | (np.diff(row) != 0)
-    codes, row = codes[first], row[first]
-    return codes, np.searchsorted(row, np.arange(len(sequences) + 1)).astype(np.int64)
+    return codes[first], np.bincount(row[first], minlength=len(sequences))
 
 
 def scramble(codes: np.ndarray) -> np.ndarray:
