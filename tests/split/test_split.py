@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given as over
@@ -15,7 +18,7 @@ from chiasma.data.matrix import Matrix
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.data.split import DROPPED, PARTS
-from chiasma.split.make import given, make_split
+from chiasma.split.make import _automatic, given, make_split
 from chiasma.split.options import SplitOptions
 from chiasma.split.place import chromosomes
 from chiasma.split.proof import hash_ids, prove
@@ -214,6 +217,73 @@ def test_the_table_round_trips(tmp_path):
     back = read_split(tmp_path / "split.parquet")
     assert np.array_equal(back.part, split.part) and np.array_equal(back.ids, split.ids)
     assert back.proof == plain(split.proof) and back.warnings == split.warnings and back.kind == "random"
+    assert back.blocks is None and np.array_equal(back.nearest_share, split.nearest_share, equal_nan=True)
+    split = make_split(dna(200), SplitOptions(kind="homology"))
+    write_split(tmp_path / "split.parquet", split)
+    assert np.array_equal(read_split(tmp_path / "split.parquet").blocks, split.blocks)
+
+
+def test_the_share_of_every_test_sequence_travels_with_the_split():
+    data = dna(150)
+    split = make_split(data, SplitOptions(kind="random"))
+    test, train = split.where("test"), split.where("train")
+    assert np.array_equal(split.nearest_share[test], containment(data.x.take(test), data.x.take(train)).share)
+    assert np.isnan(np.delete(split.nearest_share, test)).all()
+    assert split.nearest_share[test].max() == split.proof["largest_containment"]["share"]
+    assert make_split(matrix(60), SplitOptions(kind="random")).nearest_share is None
+
+
+def test_one_long_sequence_among_short_ones_is_proved_in_little_memory():
+    data = dna(60, length=50)
+    rng = np.random.default_rng(3)
+    codes = [*[data.x[i] for i in range(58)], data.x[0], rng.integers(0, 4, 1_000_000).astype(np.uint8)]
+    data = Dataset(data.ids, Sequences.from_codes(data.ids, codes), data.target, data.unit)
+    part = np.where(np.arange(60) < 30, "train", "test").astype(object)
+    tracemalloc.start()
+    proof = prove(data, part)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert proof["exact_duplicates"]["train-test"]["shown"] == [["s0", "s58"]]
+    assert peak < 200e6
+
+
+def test_clusters_and_groups_are_the_blocks_of_their_split():
+    data = dna(120)
+    codes = [data.x[i - i % 3] for i in range(120)]
+    data = Dataset(data.ids, Sequences.from_codes(data.ids, codes), data.target, np.arange(120) // 2)
+    split = make_split(data, SplitOptions(kind="homology"))
+    for label in (np.arange(120) // 3, np.arange(120) // 2):
+        assert straddling(label, split.blocks) == 0
+    grouped = matrix(60)
+    assert straddling(grouped.columns["group"], make_split(grouped, SplitOptions(kind="group")).blocks) == 0
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_examples_longer_than_a_block_never_overlap_across_parts(step):
+    start = np.sort(np.r_[np.arange(0, 2_000_000, 12000), np.arange(0, 2_000_000, 12000) + 4400])[::step]
+    data = dna(len(start))
+    columns = {"chrom": np.full(len(start), "chr1", object), "start": start, "end": start + 5000}
+    data = Dataset(data.ids, data.x, data.target, data.unit, columns=columns)
+    for gap in (0, 500):
+        split = make_split(data, SplitOptions(kind="locus", block=1000, gap=gap, seed=1))
+        assert not any(found["pairs"] for found in split.proof["interval_overlaps"].values())
+        assert split.parameters["dropped"] == split.sizes().get(DROPPED, 0)
+        for one, other in combinations(PARTS, 2):
+            left, right = start[split.where(one)], start[split.where(other)]
+            assert np.abs(left[:, None] - right[None, :]).min() >= 5000 + gap
+    assert make_split(data, SplitOptions(kind="locus", gap=0, seed=1)).parameters["block"] >= 5000
+
+
+def test_a_group_that_spans_chromosomes_is_divided_by_group():
+    data = dna(220, contigs=22)
+    group = np.array([f"patient{i % 11}" for i in range(220)], dtype=object)
+    _, unit = np.unique((np.arange(220) * 7 % 5).astype(str), return_inverse=True)
+    data = Dataset(data.ids, data.x, data.target, unit, columns={**data.columns, "group": group})
+    assert (
+        make_split(Dataset(data.ids, data.x, data.target, np.arange(220), columns=data.columns), SplitOptions()).kind
+        == "chromosome"
+    )
+    assert _automatic(data, SplitOptions()) == "group"
 
 
 def test_a_test_part_on_1_overlaps_a_training_part_on_chr1():

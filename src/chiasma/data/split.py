@@ -24,6 +24,9 @@ class Split:
         proof: kind, parameters, sizes, a hash of each part's ids, shared ids, overlaps, reverse-complement twins,
             the largest k-mer containment across parts; JSON-ready. Written by `chiasma.split.prove`.
         warnings: what the maker of the split wants said, for instance that it is random.
+        blocks: what was never divided (example,): cluster, group, chromosome or run of loci, with their units.
+        nearest_share: share of k-mers of each test sequence in the nearest training one, NaN outside the test part
+            (example,); for sequences.
     """
 
     kind: str
@@ -32,6 +35,8 @@ class Split:
     parameters: dict[str, Any] = field(default_factory=dict)
     proof: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    blocks: np.ndarray | None = None
+    nearest_share: np.ndarray | None = None
 
     def where(self, *parts: str) -> np.ndarray:
         """Indices of the examples in any of `parts`, in order."""

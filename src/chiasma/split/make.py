@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
-from chiasma.core.errors import MismatchError, UsageError, list_some, unknown_name
+from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError, list_some, unknown_name
 from chiasma.data.contigs import bare_contig
 from chiasma.data.dataset import Dataset
+from chiasma.data.intervals import Intervals
 from chiasma.data.sequences import Sequences
 from chiasma.data.split import DROPPED, PARTS, Split
 from chiasma.split.assign import assign, blocks
 from chiasma.split.options import SplitOptions
 from chiasma.split.place import chromosomes, coordinates, strata
-from chiasma.split.proof import prove
+from chiasma.split.proof import prove_with_shares
+from chiasma.stats.intervals import count_overlaps
 
 GIANT = 0.1
 """A block with more than this share of the examples is announced."""
@@ -54,8 +57,11 @@ def make_split(dataset: Dataset, options: SplitOptions, *, test_ids: Iterable[st
 
 def _automatic(dataset: Dataset, options: SplitOptions) -> str:
     contigs = chromosomes(dataset)
-    if contigs is not None and (contigs != "").all() and len(np.unique(contigs.astype(str))) >= 3:
-        return "chromosome"
+    if contigs is not None and (contigs != "").all():
+        _, contig = np.unique(contigs.astype(str), return_inverse=True)
+        # A unit that lies on several chromosomes joins them.
+        if len(np.unique(blocks(dataset.unit, contig))) >= 3:
+            return "chromosome"
     if options.group in dataset.columns:
         return "group"
     return "homology" if isinstance(dataset.x, Sequences) else "random"
@@ -143,7 +149,10 @@ def by_group(dataset: Dataset, options: SplitOptions) -> Split:
 
 
 def by_locus(dataset: Dataset, options: SplitOptions) -> Split:
-    """Whole genomic blocks to one part; examples within half a gap of another part's block are dropped."""
+    """Whole genomic blocks to one part; examples within half a gap of another part's block are dropped.
+
+    So are those that, longer than a block, still lie within a gap of an example of another part: from the larger part.
+    """
     places = coordinates(dataset)
     if places is None or (places.chrom.astype(str) == "").any():
         raise UsageError(
@@ -153,7 +162,7 @@ def by_locus(dataset: Dataset, options: SplitOptions) -> Split:
         )
     contigs, contig = np.unique(places.chrom.astype(str), return_inverse=True)
     extent = np.array([places.end[contig == index].max() for index in range(len(contigs))])
-    size = options.block or max(int(extent.sum()) // 50, 4 * options.gap, 1)
+    size = options.block or max(int(extent.sum()) // 50, 4 * options.gap, int(places.lengths.max(initial=1)))
     if options.gap >= size:
         raise UsageError("the gap is as long as a block", where="--split locus", got=options.gap, expected=f"< {size}")
     # Blocks of all contigs are numbered in one row, with an empty one after each contig.
@@ -164,8 +173,31 @@ def by_locus(dataset: Dataset, options: SplitOptions) -> Split:
     owner: dict[int, str] = dict(zip(number.tolist(), part.tolist()))
     near = _near_another(places.start, places.end, options.gap / 2, size, base, owner, part)
     part = np.where(np.isin(dataset.unit, dataset.unit[near]), DROPPED, part).astype(object)
+    part = _kept_apart(dataset, places, part, options.gap)
     more = {"block": size, "gap": options.gap, "dropped": int((part == DROPPED).sum())}
     return _finish(dataset, part, options, kind="locus", more=more, block=block, what="run of blocks")
+
+
+def _kept_apart(dataset: Dataset, places: Intervals, part: np.ndarray, gap: int) -> np.ndarray:
+    """The parts without examples that lie within `gap` of another part's, the intervals themselves compared.
+
+    Raises:
+        InsufficientDataError: nothing of a part is left.
+    """
+    part, wide = part.copy(), replace(places, start=places.start - gap, end=places.end + gap)
+    for one, other in combinations([name for name in PARTS if (part == name).any()], 2):
+        larger, smaller = sorted((np.flatnonzero(part == one), np.flatnonzero(part == other)), key=len, reverse=True)
+        near = larger[count_overlaps(places.take(larger), wide.take(smaller)) > 0]
+        part[np.isin(dataset.unit, dataset.unit[near])] = DROPPED
+        for name in (one, other):
+            if not (part == name).any():
+                raise InsufficientDataError(
+                    f"every example of the {name} part lies within the gap of another part's",
+                    where="--split locus",
+                    got=f"a gap of {gap} and examples of up to {int(places.lengths.max())} bases",
+                    do="give longer blocks or a smaller gap, or use --split chromosome or homology",
+                )
+    return part
 
 
 def _near_another(
@@ -242,9 +274,9 @@ def _finish(
                 f"one {what} holds {largest:.0%} of the examples and cannot be divided: parts may be larger than asked",
             )
     parameters = {**options.fractions, "seed": options.seed, **(more or {})}
-    proof = prove(dataset, part, kind=kind, parameters=parameters)
+    proof, nearest = prove_with_shares(dataset, part, kind=kind, parameters=parameters)
     for name, share in options.fractions.items():
         got = proof["sizes"].get(name, 0) / max(len(dataset), 1)
         if share > 0 and not 0.5 * share <= got <= 2 * share and kind not in ("given", "chromosome"):
             warnings += (f"the {name} part has {got:.1%} of the examples, {share:.0%} were asked for",)
-    return Split(kind, dataset.ids, part, parameters, proof, warnings)
+    return Split(kind, dataset.ids, part, parameters, proof, warnings, blocks=block, nearest_share=nearest)

@@ -16,7 +16,7 @@ from chiasma.data.simulated import Simulated
 from chiasma.data.split import PARTS
 from chiasma.split.place import coordinates
 from chiasma.stats.intervals import count_overlaps, find_overlap
-from chiasma.stats.sharing import canonical_texts, containment, default_k
+from chiasma.stats.sharing import canonical_groups, containment, default_k
 
 _SHOWN = 3
 
@@ -38,6 +38,18 @@ def prove(
         test and train for sequences, largest_correlation for matrices, shared_addresses for simulations. An entry is
         None where it cannot be asked of such data.
     """
+    return prove_with_shares(dataset, part, kind=kind, parameters=parameters)[0]
+
+
+def prove_with_shares(
+    dataset: Dataset, part: np.ndarray, *, kind: str = "given", parameters: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """The proof of `prove`, and what its largest containment was taken from.
+
+    Returns:
+        The proof, and how much each test sequence shares with the nearest training sequence (example,): NaN outside
+        the test part; None for data that are not sequences or without a training and a test part.
+    """
     names = [name for name in PARTS if (part == name).any()]
     inside = {name: np.flatnonzero(part == name) for name in names}
     proof: dict[str, Any] = {
@@ -49,7 +61,12 @@ def prove(
         "shared_units": _shared(dataset.unit, inside),
         "interval_overlaps": _interval_overlaps(dataset, inside),
     }
-    return proof | _shared_content(dataset, inside)
+    if isinstance(dataset.x, Sequences):
+        largest, share = _largest_containment(dataset, dataset.x, inside)
+        return {**proof, **_sequence_content(dataset, dataset.x, inside), "largest_containment": largest}, share
+    if isinstance(dataset.x, Simulated):
+        return {**proof, "shared_addresses": _shared(dataset.x.index, inside)}, None
+    return proof | _matrix_content(dataset, rows_of(dataset.x), inside), None
 
 
 def hash_ids(ids: np.ndarray) -> str:
@@ -81,50 +98,40 @@ def _interval_overlaps(dataset: Dataset, inside: Mapping[str, np.ndarray]) -> di
     return found
 
 
-def _shared_content(dataset: Dataset, inside: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    if isinstance(dataset.x, Sequences):
-        return _sequence_content(dataset, dataset.x, inside)
-    if isinstance(dataset.x, Simulated):
-        return {"shared_addresses": _shared(dataset.x.index, inside)}
-    return _matrix_content(dataset, rows_of(dataset.x), inside)
-
-
 def _sequence_content(dataset: Dataset, sequences: Sequences, inside: Mapping[str, np.ndarray]) -> dict[str, Any]:
     same, twins = {}, {}
-    forward = np.array(sequences.strings(), dtype=object)
-    _, group = np.unique(canonical_texts(sequences).astype(str), return_inverse=True)
+    group, flipped = canonical_groups(sequences)
     for one, other in combinations(inside, 2):
         left, right = inside[one], inside[other]
         common = np.intersect1d(group[left], group[right])
-        texts: dict[int, dict[str, int]] = {}
-        for index in left[np.isin(group[left], common)]:
-            texts.setdefault(int(group[index]), {})[str(forward[index])] = int(index)
-        equal, flipped = [], []
-        for index in right[np.isin(group[right], common)]:
-            known = texts[int(group[index])]
-            text = str(forward[index])
-            witness = known.get(text)
-            if witness is not None:
-                equal.append([str(dataset.ids[witness]), str(dataset.ids[index])])
-            else:
-                flipped.append([str(dataset.ids[next(iter(known.values()))]), str(dataset.ids[index])])
+        witness: dict[int, dict[bool, int]] = {}
+        for index in left[np.isin(group[left], common)].tolist():
+            witness.setdefault(int(group[index]), {})[bool(flipped[index])] = index
+        equal: list[list[str]] = []
+        turned: list[list[str]] = []
+        for index in right[np.isin(group[right], common)].tolist():
+            known = witness[int(group[index])]
+            copy = known.get(bool(flipped[index]))
+            found, of = (turned, next(iter(known.values()))) if copy is None else (equal, copy)
+            found.append([str(dataset.ids[of]), str(dataset.ids[index])])
         same[f"{one}-{other}"] = {"examples": len(equal), "shown": equal[:_SHOWN]}
-        twins[f"{one}-{other}"] = {"examples": len(flipped), "shown": flipped[:_SHOWN]}
-    largest = _largest_containment(dataset, sequences, inside)
-    return {"exact_duplicates": same, "reverse_complement_twins": twins, "largest_containment": largest}
+        twins[f"{one}-{other}"] = {"examples": len(turned), "shown": turned[:_SHOWN]}
+    return {"exact_duplicates": same, "reverse_complement_twins": twins}
 
 
 def _largest_containment(
     dataset: Dataset, sequences: Sequences, inside: Mapping[str, np.ndarray]
-) -> dict[str, Any] | None:
-    """The test example most like a single training example, and how many are how alike."""
+) -> tuple[dict[str, Any] | None, np.ndarray | None]:
+    """The test example most like a single training example, how many are how alike, and how alike each is."""
     if "train" not in inside or "test" not in inside:
-        return None
+        return None, None
     k = default_k(sequences)
     found = containment(sequences.take(inside["test"]), sequences.take(inside["train"]), k=k)
     best = int(np.argmax(found.share))
     nearest = int(found.nearest[best])
-    return {
+    share = np.full(len(dataset), np.nan)
+    share[inside["test"]] = found.share
+    largest = {
         "k": k,
         "share": float(found.share[best]),
         "test": str(dataset.ids[inside["test"][best]]),
@@ -132,6 +139,7 @@ def _largest_containment(
         "mean": float(found.share.mean()),
         "test_examples_at_least": {f"{level:g}": int((found.share >= level).sum()) for level in (0.1, 0.5, 0.8)},
     }
+    return largest, share
 
 
 def rows_of(x: Matrix | Views) -> np.ndarray:

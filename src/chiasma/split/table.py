@@ -16,7 +16,7 @@ _KEY = b"chiasma.split"
 
 
 def write_split(path: Path | str, split: Split) -> None:
-    """Write id and part as Parquet; kind, parameters, proof and warnings go into the file's metadata."""
+    """Write id, part, block and nearest_share as Parquet; kind, parameters, proof and warnings go into its metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -29,6 +29,10 @@ def write_split(path: Path | str, split: Split) -> None:
         }
     )
     columns = {"id": pa.array(split.ids.astype(str)), "part": pa.array(split.part.astype(str))}
+    if split.blocks is not None:
+        columns["block"] = pa.array(split.blocks.astype(np.int64))
+    if split.nearest_share is not None:
+        columns["nearest_share"] = pa.array(split.nearest_share.astype(float), from_pandas=False)
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(meta).encode()})
     with atomic_write(path, "wb") as handle:
         pq.write_table(table, handle)
@@ -52,4 +56,10 @@ def read_split(path: Path | str) -> Split:
         ids, part = (np.array(table[name].to_pylist(), dtype=object) for name in ("id", "part"))
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise FormatError("not a table of a split", where=path, got=error, expected="split.parquet of a run") from error
-    return Split(meta["kind"], ids, part, meta["parameters"], meta["proof"], tuple(meta["warnings"]))
+    blocks, share = (
+        table[name].to_numpy() if name in table.column_names else None for name in ("block", "nearest_share")
+    )
+    warnings = tuple(meta["warnings"])
+    return Split(
+        meta["kind"], ids, part, meta["parameters"], meta["proof"], warnings, blocks=blocks, nearest_share=share
+    )
