@@ -7,7 +7,7 @@ import pytest
 
 from chiasma.audit.audit import audit
 from chiasma.audit.cheap import crossed_scores, fit_and_score, folds_by_unit, rate
-from chiasma.audit.leakage import association
+from chiasma.audit.selection import association
 from chiasma.core.errors import MismatchError
 from chiasma.core.files import plain
 from chiasma.data.dataset import Dataset, Target
