@@ -89,7 +89,7 @@ def test_too_few_calibration_examples_are_a_reason(tmp_path: Path) -> None:
 
 
 def test_several_labels_have_no_sets_and_it_is_said(tmp_path: Path) -> None:
-    source = sequences(tmp_path / "s.fa", [f"label={('one', 'two', 'one|two')[i % 3]}" for i in range(260)])
+    source = sequences(tmp_path / "s.fa", [f"label={('one', 'two', 'one;two')[i % 3]}" for i in range(260)])
     options = {**QUIET, "rivals": False}
     result = fit("cnn", {"sequences": source}, output=tmp_path / "r", config=FEW, preset="tiny", options=options)
     assert "multilabel" in result.metrics["conformal"]["reason"]

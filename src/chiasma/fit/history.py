@@ -17,7 +17,7 @@ class TrainingHistory:
         best_epoch: the epoch whose weights were kept.
         stopped_because: a clause for people.
         seconds: wall clock, over all sessions if it was resumed.
-        cpu_seconds: processor time of this process, over all sessions.
+        cpu_seconds: processor time of all processes, simulating ones included, over all sessions.
         examples_per_second: training examples over the time of the training passes.
         parameters: trainable parameters.
         device: where it ran, and in what precision.

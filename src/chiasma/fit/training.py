@@ -23,6 +23,7 @@ from chiasma.fit.checkpoint import (
     optimiser_arrays,
     save_arrays,
 )
+from chiasma.fit.clock import cpu_time
 from chiasma.fit.config import TrainingConfig
 from chiasma.fit.history import TrainingHistory
 from chiasma.fit.optimiser import make_optimiser
@@ -57,12 +58,12 @@ class Training:
     def one_epoch(self, progress: Progress) -> None:
         """Train, validate, judge, keep."""
         epoch = len(self.rows)
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), cpu_time()
         row = self._train_pass(epoch, progress)
         row["valid_loss"] = self._valid_pass(epoch)
         row["seconds"] = round(time.perf_counter() - wall, 4)
         self.seconds += time.perf_counter() - wall
-        self.cpu_seconds += time.process_time() - cpu
+        self.cpu_seconds += self._of_all(cpu_time() - cpu)
         self.rows.append(row)
         judged = row["valid_loss"] if row["valid_loss"] is not None else -float(epoch)
         if best := judged < self.best_loss - (self.config.min_delta if row["valid_loss"] is not None else 0.0):
@@ -70,6 +71,12 @@ class Training:
         self.stopped_because = self._why_stop()
         self._keep(best=best)
         progress.epoch(row, best=best, most=self.epochs)
+
+    def _of_all(self, seconds: float) -> float:
+        """The sum over the processes that train together."""
+        if self.fabric.world_size == 1:
+            return seconds
+        return float(self.fabric.all_reduce(torch.tensor(seconds, dtype=torch.float32), reduce_op="sum"))
 
     def history(self) -> TrainingHistory:
         """The record so far."""

@@ -12,6 +12,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
+from chiasma.fit.contracts import fit_estimator
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
 
 
@@ -106,7 +107,8 @@ def cross_validate(
         for fold in range(folds):
             held = np.flatnonzero(numbers[repeat] == fold)
             train = np.flatnonzero(numbers[repeat] != fold)
-            estimator = make_estimator().fit(data.take(train).x, codes[train])
+            inside = data.take(train)
+            estimator = fit_estimator(make_estimator(), inside.x, codes[train], unit=inside.unit)
             new = data.take(held).x
             answer = [-1 if label is None else int(label) for label in estimator.predict(new)]
             predicted[repeat, held] = answer

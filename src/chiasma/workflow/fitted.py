@@ -51,6 +51,8 @@ class Fitted:
             task = make_task(self.config, data, None, executor=executor, workers=workers, meta=self.meta["task"])
             found = predict(task, self.model, "all", device=device)
             return np.column_stack([found[name] for name in task.columns])
+        if self.method.card.contract == "procedure":
+            return np.asarray(self.model.scores(data), dtype=np.float64)
         return self._placed(np.asarray(self.model.predict_proba(as_frames(data.x, self.meta.get("features")))))
 
     def _placed(self, found: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,8 @@ from chiasma.core.config import Config
 from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
+from chiasma.fit.clock import cpu_time, usable_cores
+from chiasma.fit.contracts import Estimator, Procedure, fit_estimator
 from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
 from chiasma.workflow.method import Method
 from chiasma.workflow.options import FitOptions
@@ -39,18 +40,21 @@ def train_method(
     empty = Target(
         prepared.dataset.target.kind, np.zeros(0), prepared.dataset.target.names, prepared.dataset.target.unit
     )
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = cpu_time(), time.perf_counter()
     if method.card.contract == "task":
         model, meta, cost = _train_network(method, config, prepared, options, folder, start)
+    elif method.card.contract == "procedure":
+        model, meta, cost = _train_procedure(method, config, prepared, options)
     else:
-        model, meta, cost = _train_estimator(method, config, prepared, options)
-    cost = {"cpu_seconds": time.process_time() - cpu, "seconds": time.perf_counter() - wall, **cost}
+        config = _seeded(config, options)
+        model, meta, cost = _train_estimator(method, config, prepared)
+    cost = {"cpu_seconds": cpu_time() - cpu, "seconds": time.perf_counter() - wall, **cost}
     return Fitted(method, config, empty, model, {**meta, "length": options.length}), cost
 
 
 def worker_count(options: FitOptions) -> int:
     """Processes for simulations."""
-    return options.workers or os.cpu_count() or 1
+    return options.workers or usable_cores()
 
 
 def _train_network(
@@ -92,19 +96,29 @@ def _remarks(task: Any, prepared: Prepared) -> list[str]:
     return found
 
 
-def _train_estimator(
-    method: Method, config: Config, prepared: Prepared, options: FitOptions
-) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+def _seeded(config: Config, options: FitOptions) -> Config:
+    """The configuration with the run's seed as its random_state, where it has one that was left at its default."""
+    field = type(config).model_fields.get("random_state")
+    if field is None or getattr(config, "random_state") != field.default:  # noqa: B009 - not every method has it
+        return config
+    return config.replace(random_state=options.seed)
+
+
+def _train_estimator(method: Method, config: Config, prepared: Prepared) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     part = prepared.dataset.take(training_part(prepared))
-    estimator = method.module("model").build(config)
+    estimator: Estimator = method.module("model").build(config)
     names = np.asarray(part.target.names, dtype=object)
     y = names[part.target.values] if part.target.kind in ("binary", "multiclass") else part.target.values
-    x = as_frames(part.x)
-    if method.card.contract == "procedure":
-        estimator.fit(x, seed=options.seed)
-    else:
-        estimator.fit(x, y)
+    fit_estimator(estimator, as_frames(part.x), y, unit=part.unit)
     return estimator, {"features": _feature_names(part.x)}, {"parameters": None}
+
+
+def _train_procedure(
+    method: Method, config: Config, prepared: Prepared, options: FitOptions
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    procedure: Procedure = method.module("model").build(config)
+    procedure.fit(prepared.dataset.take(training_part(prepared)), seed=options.seed)
+    return procedure, {}, {"parameters": None}
 
 
 def _feature_names(x: Any) -> dict[str, list[str]]:
