@@ -25,7 +25,21 @@ PRIMARY: dict[str, str] = {
 
 CLASSIFICATION = ("auroc", "auprc", "balanced_accuracy", "mcc", "brier", "ece", "loglik")
 REGRESSION = ("r2", "pearson", "spearman", "rmse")
-_LOWER_IS_BETTER = ("brier", "ece", "rmse")
+LOWER_IS_BETTER = ("brier", "ece", "rmse")
+SPOKEN = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "balanced_accuracy": "balanced accuracy",
+    "mcc": "Matthews correlation",
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "loglik": "log-likelihood",
+    "r2": "R²",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
+    "rmse": "RMSE",
+}
+"""What people call each metric."""
 
 
 class AnyTarget(Protocol):
@@ -51,7 +65,7 @@ def higher_is_better(name: str) -> bool:
     """Whether a larger value of this metric is the better one."""
     if name not in (*CLASSIFICATION, *REGRESSION):
         raise unknown_name("metric", name, (*CLASSIFICATION, *REGRESSION))
-    return name not in _LOWER_IS_BETTER
+    return name not in LOWER_IS_BETTER
 
 
 def metric_names(kind: str) -> tuple[str, ...]:

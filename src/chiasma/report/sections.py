@@ -7,10 +7,10 @@ from typing import Any
 
 from chiasma.data.results import SEVERITIES
 from chiasma.data.split import PARTS
+from chiasma.metrics.score import LOWER_IS_BETTER
 from chiasma.report.figures import shown_metrics
 from chiasma.report.load import Run
 from chiasma.report.words import (
-    LOWER_IS_BETTER,
     MEANING,
     best_of,
     best_rival,

@@ -7,21 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from chiasma.metrics.score import LOWER_IS_BETTER, SPOKEN
 from chiasma.report.load import Run
 
-METRICS = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "balanced_accuracy": "balanced accuracy",
-    "mcc": "Matthews correlation",
-    "brier": "Brier score",
-    "ece": "calibration error (ECE)",
-    "r2": "R²",
-    "pearson": "Pearson r",
-    "spearman": "Spearman ρ",
-    "rmse": "RMSE",
-    "loglik": "log-likelihood",
-}
 MEANING = {
     "auroc": "chance that a positive scores above a negative; 0.5 is guessing",
     "auprc": "mean precision over recall; the share of positives is guessing",
@@ -36,7 +24,6 @@ MEANING = {
     "loglik": "mean log-probability of the truth; higher is better",
 }
 NOT_RECORDED = "not recorded"
-LOWER_IS_BETTER = ("brier", "ece", "rmse")
 _MINUS = "−"
 
 
@@ -77,7 +64,7 @@ def interval(row: Mapping[str, Any] | None, digits: int = 3) -> str:
 
 def metric_name(metric: str) -> str:
     """The usual name of a metric."""
-    return METRICS.get(metric, metric.replace("_", " "))
+    return SPOKEN.get(metric, metric.replace("_", " "))
 
 
 def humanise(key: object) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from chiasma.core.errors import UsageError, unknown_name
 from chiasma.data.dataset import Target
 from chiasma.data.results import Estimate
-from chiasma.metrics.score import PRIMARY, higher_is_better
+from chiasma.metrics.score import PRIMARY, SPOKEN, higher_is_better
 from chiasma.stats.bootstrap import interval, paired_draws, two_sided_p
 from chiasma.stats.fdr import benjamini_hochberg
 
@@ -20,19 +20,6 @@ PRACTICAL = 0.01
 """A difference below this (on the metric's own scale) is called too small to matter, whatever its interval."""
 FEW_UNITS = 50
 """Below this many resampled units an interval is itself unsure."""
-_SPOKEN = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "balanced_accuracy": "balanced accuracy",
-    "mcc": "MCC",
-    "brier": "Brier score",
-    "ece": "calibration error",
-    "loglik": "log-likelihood",
-    "r2": "R2",
-    "pearson": "Pearson correlation",
-    "spearman": "Spearman correlation",
-    "rmse": "RMSE",
-}
 
 
 @dataclass(frozen=True)
@@ -148,7 +135,7 @@ def verdict(
         practical: smallest difference that is worth a sentence in a paper, on the metric's scale.
     """
     pair = against_best(pairs, network, rivals)
-    gap, spoken = pair.difference, _SPOKEN[pair.metric]
+    gap, spoken = pair.difference, SPOKEN[pair.metric]
     if np.isnan(pair.value_a):
         return f"{network} has no defined {spoken} on these {pair.n:,} examples, so nothing may be claimed of it."
     sign = 1.0 if higher_is_better(pair.metric) else -1.0
