@@ -6,7 +6,7 @@ import gzip
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chiasma.core.errors import FormatError
@@ -14,6 +14,7 @@ from chiasma.data.motif import Motif, consensus, log_odds
 from chiasma.io.meme import read_meme, write_meme
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=4), st.integers(0, 2**31))
 def test_round_trip(tmp_path_factory, widths, seed):
     rng = np.random.default_rng(seed)

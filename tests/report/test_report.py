@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from chiasma.cli.main import run as chiasma
 from chiasma.core.errors import FormatError, InputError, UsageError
 from chiasma.core.files import write_json
 from chiasma.data.sequences import decode
@@ -146,6 +147,16 @@ def test_no_table_of_a_real_runs_page_is_empty(real_run):
     assert not run.absent
     assert not [answer for part in ("data", "optimization", "model", "evaluation")
                 for answer in dome(run)[part].items() if answer[1] == "not recorded"]  # fmt: skip
+
+
+def test_the_notebook_of_a_real_run_is_written_by_its_verb_and_runs(real_run, tmp_path):
+    assert chiasma(["notebook", str(real_run), "-o", str(tmp_path / "run.ipynb")]) == 0
+    cells = json.loads((tmp_path / "run.ipynb").read_text())["cells"]
+    names: dict[str, object] = {"display": lambda shown: None}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert len(names["test"]) > 0
 
 
 def test_report_is_reproducible(runs, tmp_path):
