@@ -36,6 +36,7 @@ class Port(Config):
     unit: str = ""
     required: bool = False
     repeat: bool = Field(default=False, description="given several times as NAME=FILE")
+    predict_only: bool = Field(default=False, description="read by predict; a fit would not look at it, and refuses")
     help: str = ""
 
 

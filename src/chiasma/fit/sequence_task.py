@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset, Skip
 from chiasma.data.sequences import Sequences, reverse_complement
 from chiasma.data.split import Split
+from chiasma.fit.config import TrainingConfig
 from chiasma.fit.task import Batch
 from chiasma.nn.onehot import one_hot
 from chiasma.nn.onehot import reverse_complement as other_strand
@@ -168,21 +169,41 @@ class SequenceTask:
             values = (values - np.array(self._meta["mean"])) / np.array(self._meta["deviation"])
         return values.astype(np.float32)
 
-    @classmethod
-    def from_config(
-        cls, config: Any, data: Dataset, split: Split | None, *, shortest: int, meta: Mapping[str, Any] | None = None
-    ) -> Self:
-        """From a method's configuration with fields length, reverse_complement, max_shift and training."""
-        return cls(
-            data,
-            split,
-            length=config.length,
-            shortest=shortest,
-            batch_size=config.training.batch_size,
-            reverse_complement=config.reverse_complement,
-            max_shift=config.max_shift,
-            meta=meta,
-        )
+
+class SequenceConfig(Protocol):
+    """What the task reads of a network's configuration."""
+
+    length: int | None
+    reverse_complement: bool
+    max_shift: int
+    training: TrainingConfig
+
+    @property
+    def shortest(self) -> int:
+        """Bases that the network needs at least."""
+        ...
+
+
+def make_task(
+    config: SequenceConfig,
+    data: Dataset,
+    split: Split | None,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    executor: str = "serial",
+    workers: int = 1,
+) -> SequenceTask:
+    """The task of a sequence network's configuration; nothing is simulated, so executor and workers have no work."""
+    return SequenceTask(
+        data,
+        split,
+        length=config.length,
+        shortest=config.shortest,
+        batch_size=config.training.batch_size,
+        reverse_complement=config.reverse_complement,
+        max_shift=config.max_shift,
+        meta=meta,
+    )
 
 
 def _indices(data: Dataset, split: Split | None) -> dict[str, np.ndarray]:

@@ -41,6 +41,13 @@ def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
     for name in given:
         if name not in ports:
             raise unknown_name(f"input of {card.name}", name, ports)
+        if ports[name].predict_only:
+            raise UsageError(
+                f"{card.name} does not learn from this input: it is read by predict",
+                where=f"--{ports[name].name}",
+                got=given[name],
+                do=f"fit without it ('chiasma fit {card.name} -o RUN'), then 'chiasma predict RUN {given[name]}'",
+            )
     missing = [port.name for name, port in ports.items() if port.required and name not in given]
     if missing:
         flags = " ".join(f"--{name} {'NAME=' if ports[name.replace('-', '_')].repeat else ''}FILE" for name in missing)

@@ -46,6 +46,11 @@ class Config(_Config):
         bins = 1 + (self.layer_width - 1) * sum(dilations)
         return self.width - 1 + bins * self.pool
 
+    @property
+    def shortest(self) -> int:
+        """Bases that the network needs at least."""
+        return self.width + self.pool
+
 
 def default() -> Config:
     """For peaks and promoters of 50 to 1,000 bases."""

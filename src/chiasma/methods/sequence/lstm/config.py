@@ -35,6 +35,11 @@ class Config(_Config):
             raise ValueError("must be odd, so that a window has a centre")
         return value
 
+    @property
+    def shortest(self) -> int:
+        """Bases that the network needs at least."""
+        return self.width + self.pool
+
 
 def default() -> Config:
     """For peaks and promoters of 50 to 1,000 bases."""

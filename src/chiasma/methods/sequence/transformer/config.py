@@ -41,6 +41,11 @@ class Config(_Config):
             raise ValueError("channels must be even and a multiple of heads")
         return self
 
+    @property
+    def shortest(self) -> int:
+        """Bases that the network needs at least."""
+        return self.width + self.pool
+
 
 def default() -> Config:
     """For peaks and promoters of 50 to 1,000 bases."""
