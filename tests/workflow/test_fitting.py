@@ -74,9 +74,10 @@ def test_the_default_folder_is_named_by_method_and_configuration(peaks, tmp_path
 
 def test_a_run_folder_is_no_place_for_another_thing(peaks, tmp_path):
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("kept")
     answer = call("fit", "cnn", peaks, *FAST, "-o", tmp_path / "mine")
     assert answer.code == 2 and "not a run folder" in answer.err
-    assert list((tmp_path / "mine").iterdir()) == []
+    assert [item.name for item in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
 def test_fine_tuning_begins_with_the_weights(peaks, cnn_run, tmp_path):
@@ -94,7 +95,7 @@ def test_fine_tuning_begins_with_the_weights(peaks, cnn_run, tmp_path):
     assert lstm.code == 2 and "weights of another method" in lstm.err
     nothing = call("fit", "cnn", peaks, *FAST, "--from", tmp_path / "absent", "-o", tmp_path / "n")
     assert nothing.code == 3 and "not a run folder" in nothing.err
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["tuned"]
+    assert [item.name for item in tmp_path.iterdir() if (item / "metrics.json").exists()] == ["tuned"]
 
 
 def _write_labelled(path, columns, *, n=160, length=60):
