@@ -8,9 +8,15 @@ import time
 import numpy as np
 import pytest
 
+from chiasma.core.cards import find_card
 from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.data.dataset import Target
+from chiasma.split.make import make_split
+from chiasma.split.options import SplitOptions
 from chiasma.workflow.load_sequences import load_sequences, load_unlabelled
+from chiasma.workflow.method import load_method
+from chiasma.workflow.options import FitOptions
+from chiasma.workflow.prepare import prepare
 
 
 @pytest.fixture(autouse=True)
@@ -204,3 +210,44 @@ def test_promoters_tables_and_yeast(data_dir):
     assert data.problems() == []
     gc = data.columns["gc"]
     assert abs(gc[data.target.values == 1].mean() - gc[data.target.values == 0].mean()) < 0.02
+
+
+def _grouped_table(path):
+    rng = np.random.default_rng(0)
+    rows = [f"s{i}\t{''.join(rng.choice(list('ACGT'), 60))}\t{i % 2}\tpatient{i // 10}" for i in range(120)]
+    path.write_text("id\tsequence\tlabel\tpatient\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_column_of_groups_is_the_unit(tmp_path):
+    data = load_sequences({"sequences": _grouped_table(tmp_path / "t.tsv")}, seed=0)
+    assert data.unit_name == "patient" and len(set(data.unit)) == 12
+    assert len(set(zip(data.unit.tolist(), data.columns["group"].tolist()))) == 12
+
+
+def test_groups_by_id_join_twins_and_name_what_is_unknown(tmp_path):
+    (tmp_path / "g.tsv").write_text("id\tdonor\n" + "".join(f"s{i}\td{i // 5}\n" for i in range(28)) + "x1\td9\n")
+    inputs = {"positives": _fasta(tmp_path / "q.fa", 30), "groups": f"{tmp_path / 'g.tsv'}:donor"}
+    data = load_sequences(inputs, seed=1)
+    assert data.unit_name == "donor" and len(set(data.unit)) == 8
+    assert data.columns["group"][0] == data.columns["group"][30] == "d0"
+    assert data.notes["groups"].startswith("4 examples without a group stand alone (s28, s29")
+    assert "1 skipped: a group, but no such example (x1)" in [str(skip) for skip in data.skips]
+    split = make_split(data, SplitOptions(kind="random", valid=0, calibration=0))
+    assert split.proof["shared_units"] == 0
+    (tmp_path / "other.tsv").write_text("id\tgroup\nq1\ta\n")
+    with pytest.raises(MismatchError, match="table of groups"):
+        load_sequences({**inputs, "groups": tmp_path / "other.tsv"}, seed=1)
+
+
+def test_clusters_are_resampled_after_a_split_by_homology(tmp_path):
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(60)]
+    rows = "".join(f">s{i} label={'ab'[i // 3 % 2]}\n{texts[i // 3]}\n" for i in range(180))
+    (tmp_path / "l.fa").write_text(rows)
+    card = find_card("cnn")
+    job = FitOptions(split=SplitOptions(kind="homology"))
+    prepared = prepare(card, load_method("cnn").configure(None, preset="tiny"), {"sequences": tmp_path / "l.fa"}, job)
+    assert prepared.dataset.unit_name == "homology cluster"
+    assert len(set(prepared.dataset.unit)) == 60 and prepared.split.proof["shared_units"] == 0
+    assert "groups" in [port.name for port in card.inputs]

@@ -168,3 +168,14 @@ def test_breast_cancer(data_dir):
     assert split.sizes() == {"train": 150, "test": 70} and not data.skips
     assert data.target.names == ("Basal", "Her2", "LumA")
     assert data.x.present()["protein"].sum() == 150
+
+
+def test_groups_make_units_and_unknown_ones_are_named(files):
+    write_labels(files / "groups.tsv", {"a": "p1", "b": "p2", "c": "p1", "q": "p3", "w": "p4"}, column="patient")
+    data, _ = load_views(views_of(files), files / "labels.tsv", seed=1, groups=f"{files / 'groups.tsv'}:patient")
+    assert data.unit_name == "patient" and data.columns["group"].tolist() == ["p1", "p2", "p1", "alone:d"]
+    assert data.unit[0] == data.unit[2] and len(set(data.unit)) == 3
+    assert "2 skipped: a group, but no such example (q, w)" in [str(skip) for skip in data.skips]
+    assert data.notes["groups"] == "1 examples without a group stand alone (d)"
+    single, _ = load_matrix(files / "rna.csv", files / "labels.tsv", seed=1, groups=files / "groups.tsv")
+    assert single.unit_name == "group" and single.unit[0] == single.unit[2]

@@ -48,11 +48,13 @@ class LabelledSequences:
         records: the sequences.
         labels: columns of text (example,), empty where the file has none.
         group: group of each example (example,), where the file has such a column.
+        group_name: what the file calls it.
     """
 
     records: FastaRecords
     labels: dict[str, list[str]] = field(default_factory=dict)
     group: np.ndarray | None = None
+    group_name: str = "group"
 
 
 def read_labelled(path: Path | str) -> LabelledSequences:
@@ -129,7 +131,7 @@ def read_labels(path: Path | str, *, column: str | None = None) -> dict[str, str
         if not column:
             # Without a column of DNA the first line may still be a heading: it is, where it says so.
             lowered = [cell.lower() for cell in rows[0]]
-            if lowered[0] in _ID_NAMES or any(cell in _LABEL_NAMES for cell in lowered):
+            if lowered[0] in _ID_NAMES or any(cell in (*_LABEL_NAMES, *_GROUP_NAMES) for cell in lowered):
                 heading, rows = rows[0], rows[1:]
     if column and column not in heading:
         heading, rows = rows[0] if column in rows[0] else heading, rows[1:] if column in rows[0] else rows
@@ -220,7 +222,7 @@ def _read_table(path: Path | str) -> LabelledSequences:
     rest = [i for i in range(len(names)) if i not in (column, key, group)]
     labels = {names[i]: [row[i] for row in rows] for i in chosen or rest}
     groups = None if group is None else np.array([row[group] for row in rows], dtype=object)
-    return LabelledSequences(records, labels, groups)
+    return LabelledSequences(records, labels, groups, "group" if group is None else lowered[group])
 
 
 def _rows(path: Path | str) -> tuple[list[str] | None, list[list[str]], list[int]]:

@@ -154,9 +154,9 @@ def cross_validate_files(
     settings = dict(options or {})
     seed = int(settings.get("seed", 1))
     if loaded.card.data == "views":
-        data, _ = load_views(given["view"], given["labels"], seed=seed)
+        data, _ = load_views(given["view"], given["labels"], seed=seed, groups=given.get("groups"))
     else:
-        data, _ = load_matrix(given["matrix"], given["labels"], seed=seed)
+        data, _ = load_matrix(given["matrix"], given["labels"], seed=seed, groups=given.get("groups"))
     chosen = loaded.configure(config, preset=preset)
     build = loaded.module("model").build
     found = cross_validate(

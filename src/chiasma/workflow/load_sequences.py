@@ -20,6 +20,7 @@ from chiasma.io.bed import read_bed
 from chiasma.io.fasta import FastaRecords, read_fasta_records
 from chiasma.io.genome import Genome, open_genome
 from chiasma.io.gff import KINDS, labelled_windows
+from chiasma.io.missing import MISSING
 from chiasma.io.sequence_table import (
     LabelledSequences,
     labels_for,
@@ -29,6 +30,7 @@ from chiasma.io.sequence_table import (
     skip_unlabelled,
 )
 from chiasma.io.textfile import open_bytes
+from chiasma.workflow.groups import unit_by_group, with_groups
 
 _BINARY = ("negative", "positive")
 _GFF_SUFFIXES = (".gff", ".gff3", ".gtf")
@@ -45,6 +47,7 @@ class _Set:
     lower: np.ndarray
     labels: dict[str, list[str]] = field(default_factory=dict)
     group: np.ndarray | None = None
+    group_name: str = "group"
     skips: tuple[Skip, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -61,14 +64,14 @@ def load_sequences(inputs: Mapping[str, Any], *, seed: int, length: int | None =
         inputs: either `positives` (FASTA, BED, narrowPeak, or annotation as FILE or FILE:KIND) with `negatives` (the
             same, or "shuffled", the default, or "genome"), or `sequences` (labelled FASTA, a table, or annotation,
             whose kinds are then the classes) and perhaps `labels` (FILE or FILE:COLUMN, by id). Intervals need
-            `fasta`, the genome.
+            `fasta`, the genome. `groups` (FILE or FILE:COLUMN, by id) names what belongs together.
         seed: root of the randomness of made negatives and of drawn windows.
         length: bases of a window around each summit or midpoint; longer sequences are cut to it at both ends,
             shorter ones stay as they are. By default intervals keep their own length.
 
     Returns:
-        A Dataset whose unit is a peak with its twin where negatives are shuffles; columns gc, length,
-        lower_case_share, chrom, start and end (where all are known) and group (where given).
+        A Dataset whose unit is a group where there are groups, a peak with its twin where negatives are shuffles;
+        columns gc, length, lower_case_share, chrom, start and end (where all are known) and group (where given).
 
     Raises:
         UsageError: inputs that contradict each other.
@@ -86,6 +89,10 @@ def load_sequences(inputs: Mapping[str, Any], *, seed: int, length: int | None =
         dataset = _binary(given, genome, seed=seed, length=length)
     else:
         dataset = _labelled(given, genome, seed=seed, length=length)
+    if given.get("groups"):
+        path, column = _split_column(str(given["groups"]))
+        table = {key: group for key, group in read_labels(path, column=column).items() if group not in MISSING}
+        dataset = with_groups(dataset, table, where=given["groups"], name=column or "group")
     if genome is not None:
         dataset.notes.update({f"genome {key}": value for key, value in genome.notes.items()})
     return dataset
@@ -239,7 +246,9 @@ def _from_records(read: LabelledSequences) -> _Set:
     if records.ambiguous:
         letters = ", ".join(f"{letter} {count}" for letter, count in records.ambiguous.items())
         notes["ambiguous letters"] = f"read as N: {letters}"
-    return _Set(records.sequences, records.lower_case_share, read.labels, read.group, records.skips, notes)
+    return _Set(
+        records.sequences, records.lower_case_share, read.labels, read.group, read.group_name, records.skips, notes
+    )
 
 
 def _from_intervals(genome: Genome, intervals: Intervals, path: str) -> _Set:
@@ -307,11 +316,13 @@ def _dataset(
     groups = [part.group for part in sets if part.group is not None]
     if len(groups) == len(sets):
         columns["group"] = np.concatenate(groups)
+        unit_name = sets[0].group_name
     skips = tuple(skip for part in sets for skip in part.skips)
     merged: dict[str, Any] = {}
     for part, name in zip(sets, _BINARY[::-1] if len(sets) > 1 else ("",), strict=True):
         merged |= {f"{name}s: {key}" if name else key: value for key, value in part.notes.items()}
-    return Dataset(sequences.ids, sequences, target, unit, unit_name, columns, skips, {**merged, **notes})
+    dataset = Dataset(sequences.ids, sequences, target, unit, unit_name, columns, skips, {**merged, **notes})
+    return unit_by_group(dataset, unit_name)
 
 
 def _need(genome: Genome | None, what: str) -> Genome:

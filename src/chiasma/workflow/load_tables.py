@@ -13,7 +13,8 @@ from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.split import Split
 from chiasma.io.containers import over, read_h5mu
-from chiasma.io.tables import orient, read_labels, read_matrix, suffix_of
+from chiasma.io.tables import orient, read_labels, read_matrix, split_column, suffix_of
+from chiasma.workflow.groups import with_groups
 
 Paths = Mapping[str, Path | str] | Path | str
 FEW = 5
@@ -27,6 +28,7 @@ def load_views(
     seed: int,
     test_views: Paths | None = None,
     test_labels: Path | str | None = None,
+    groups: Path | str | None = None,
 ) -> tuple[Dataset, Split | None]:
     """Several matrices and the classes of their samples.
 
@@ -37,6 +39,7 @@ def load_views(
         seed: recorded with a given split; nothing is drawn here.
         test_views: views of a test set already chosen; views that it lacks are NaN.
         test_labels: its classes.
+        groups: FILE or FILE:COLUMN, what samples belong together (patient, study); they are then one unit.
 
     Returns:
         Dataset with Views, and a Split of kind "given" if there is a test set. A sample of the train part is in
@@ -57,7 +60,7 @@ def load_views(
     train = Views({name: over(block, ids) for name, block in blocks.items()})
     notes |= _describe(train)
     if test_views is None and test_labels is None:
-        return _dataset(train, [known[name] for name in ids], names, skips, notes), None
+        return _grouped(_dataset(train, [known[name] for name in ids], names, skips, notes), groups), None
     if test_views is None or test_labels is None:
         raise UsageError("half of a test set", expected="both --test-view (or --test-matrix) and --test-labels")
     test_known = read_labels(test_labels)
@@ -84,7 +87,7 @@ def load_views(
     classes = [known[name] for name in ids] + [test_known[name] for name in test_ids]
     part = np.repeat(np.asarray(["train", "test"], dtype=object), [len(ids), len(test_ids)])
     split = Split("given", both, part, {"test_labels": str(test_labels), "seed": seed})
-    return _dataset(Views(whole), classes, names, skips, notes), split
+    return _grouped(_dataset(Views(whole), classes, names, skips, notes), groups), split
 
 
 def load_matrix(
@@ -94,10 +97,13 @@ def load_matrix(
     seed: int,
     test_matrix: Path | str | None = None,
     test_labels: Path | str | None = None,
+    groups: Path | str | None = None,
 ) -> tuple[Dataset, Split | None]:
     """One matrix and the classes of its samples; everything as in `load_views`."""
     test = None if test_matrix is None else {"matrix": test_matrix}
-    dataset, split = load_views({"matrix": matrix}, labels, seed=seed, test_views=test, test_labels=test_labels)
+    dataset, split = load_views(
+        {"matrix": matrix}, labels, seed=seed, test_views=test, test_labels=test_labels, groups=groups
+    )
     assert isinstance(dataset.x, Views)
     only = next(iter(dataset.x.blocks.values()))
     return _replace_x(dataset, only), split
@@ -287,6 +293,13 @@ def _dataset(
     values = np.asarray([code[label] for label in labels], dtype=np.int64)
     target = Target("binary" if len(names) == 2 else "multiclass", values, names)
     return Dataset(x.samples, x, target, np.arange(len(values)), "sample", {}, tuple(skips), notes)
+
+
+def _grouped(dataset: Dataset, groups: Path | str | None) -> Dataset:
+    if groups is None:
+        return dataset
+    name = split_column(groups)[1] or "group"
+    return with_groups(dataset, read_labels(groups), where=groups, name=name)
 
 
 def _replace_x(dataset: Dataset, x: Matrix) -> Dataset:

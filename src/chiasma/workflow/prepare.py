@@ -90,12 +90,21 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
 
         split = make_split(dataset, options.split.replace(seed=options.seed), test_ids=_test_ids(options))
     if not split.proof:
-        from chiasma.split.proof import prove
+        from chiasma.split.proof import prove_with_shares
 
-        split = replace(split, proof=prove(dataset, split.part))
+        proof, share = prove_with_shares(dataset, split.part, kind=split.kind, parameters=split.parameters)
+        split = replace(split, proof=proof, nearest_share=share)
     require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
     _require_classes(dataset, split)
-    return Prepared(dataset, split)
+    return Prepared(_resampled_by_block(dataset, split), split)
+
+
+def _resampled_by_block(dataset: Dataset, split: Split) -> Dataset:
+    """The dataset with kin as units, where the split found kin: examples of a cluster are not independent."""
+    names = {"homology": "homology cluster", "group": str(split.parameters.get("column", "group"))}
+    if split.blocks is None or split.kind not in names:
+        return dataset
+    return replace(dataset, unit=split.blocks, unit_name=names[split.kind])
 
 
 def _require_classes(dataset: Dataset, split: Split) -> None:
@@ -136,16 +145,16 @@ def _views(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset
     from chiasma.workflow.load_tables import load_views
 
     del config
-    test = {"test_views": inputs.get("test_view"), "test_labels": inputs.get("test_labels")}
-    return load_views(inputs["view"], str(inputs["labels"]), seed=options.seed, **test)
+    more = {"test_views": inputs.get("test_view"), "test_labels": inputs.get("test_labels")}
+    return load_views(inputs["view"], str(inputs["labels"]), seed=options.seed, groups=inputs.get("groups"), **more)
 
 
 def _matrix(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_tables import load_matrix
 
     del config
-    test = {"test_matrix": inputs.get("test_matrix"), "test_labels": inputs.get("test_labels")}
-    return load_matrix(inputs["matrix"], str(inputs["labels"]), seed=options.seed, **test)
+    more = {"test_matrix": inputs.get("test_matrix"), "test_labels": inputs.get("test_labels")}
+    return load_matrix(inputs["matrix"], str(inputs["labels"]), seed=options.seed, groups=inputs.get("groups"), **more)
 
 
 _LOADERS: dict[str, Callable[[Config, Inputs, FitOptions], tuple[Dataset, Split | None]]] = {
