@@ -19,7 +19,7 @@ from chiasma.explain.onehot import (
     batches,
     device_of,
     evaluating,
-    names_of,
+    make_attribution,
     one_hot,
     require_codes,
     target_output,
@@ -32,8 +32,6 @@ def deep_lift_shap(
     codes: np.ndarray,
     *,
     target: int = 0,
-    target_name: str = "",
-    ids: np.ndarray | None = None,
     references: np.ndarray | None = None,
     seed: int = 0,
     batch_size: int = 256,
@@ -44,8 +42,6 @@ def deep_lift_shap(
         model: one-hot (batch, base, position) -> (batch, output).
         codes: uint8 (sequence, position).
         target: output column.
-        target_name: name of that column.
-        ids: names of the sequences (sequence,).
         references: codes (sequence, reference, position); None is ten dinucleotide-preserving shuffles of each.
         seed: of those shuffles.
         batch_size: pairs of sequence and reference in one pass.
@@ -69,16 +65,15 @@ def deep_lift_shap(
             scores[rows] = actual.reshape(-1, n, actual.shape[1]).mean(axis=1)
             output[rows] = now.reshape(-1, n).mean(axis=1)
             reference_output[rows] = before.reshape(-1, n).mean(axis=1)
-    error = np.abs(scores.sum(axis=-1) - (output - reference_output))
-    return Attribution(
-        names_of(ids, len(codes)),
+    gap = np.nan_to_num(np.abs(scores.sum(axis=-1) - (output - reference_output)), nan=np.inf)
+    return make_attribution(
         codes,
-        scores.astype(np.float32),
-        hypothetical.astype(np.float32),
-        np.nan_to_num(error, nan=np.inf),
+        scores,
+        hypothetical,
         output,
-        "deep-lift-shap",
-        target_name or str(target),
+        method="deep-lift-shap",
+        target=target,
+        gap=gap,
     )
 
 

@@ -12,7 +12,7 @@ from chiasma.explain.onehot import (
     batches,
     device_of,
     evaluating,
-    names_of,
+    make_attribution,
     one_hot,
     outputs,
     present,
@@ -53,8 +53,6 @@ def saliency(
     codes: np.ndarray,
     *,
     target: int = 0,
-    target_name: str = "",
-    ids: np.ndarray | None = None,
     corrected: bool = True,
     batch_size: int = 256,
 ) -> Attribution:
@@ -68,7 +66,7 @@ def saliency(
     if corrected:
         slope = slope - slope.mean(axis=-1, keepdims=True)
     scores = np.abs(slope).max(axis=-1)
-    return _attribution(ids, codes, scores, slope, None, output, ("saliency", target_name or str(target)))
+    return make_attribution(codes, scores, slope, output, method="saliency", target=target)
 
 
 def input_x_gradient(
@@ -76,8 +74,6 @@ def input_x_gradient(
     codes: np.ndarray,
     *,
     target: int = 0,
-    target_name: str = "",
-    ids: np.ndarray | None = None,
     corrected: bool = False,
     batch_size: int = 256,
 ) -> Attribution:
@@ -87,7 +83,7 @@ def input_x_gradient(
     if corrected:
         slope = slope - slope.mean(axis=-1, keepdims=True)
     scores = present(slope, codes)
-    return _attribution(ids, codes, scores, slope, None, output, ("input-x-gradient", target_name or str(target)))
+    return make_attribution(codes, scores, slope, output, method="input-x-gradient", target=target)
 
 
 def integrated_gradients(
@@ -95,8 +91,6 @@ def integrated_gradients(
     codes: np.ndarray,
     *,
     target: int = 0,
-    target_name: str = "",
-    ids: np.ndarray | None = None,
     references: np.ndarray | None = None,
     tolerance: float = 0.01,
     max_steps: int = 256,
@@ -110,8 +104,6 @@ def integrated_gradients(
         model: one-hot (batch, base, position) -> (batch, output).
         codes: uint8 (sequence, position).
         target: output column.
-        target_name: name of that column.
-        ids: names of the sequences (sequence,).
         references: codes (sequence, reference, position); None is a single reference of zeros.
         tolerance: completeness error accepted, relative to the change of output, but not below 1e-3 of it in units
             of the output.
@@ -141,8 +133,7 @@ def integrated_gradients(
         scores += actual / n
         base += before / n
     gap = np.abs(scores.sum(axis=-1) - (output - base))
-    names = ("integrated-gradients", target_name or str(target))
-    return _attribution(ids, codes, scores, hypothetical, gap, output, names)
+    return make_attribution(codes, scores, hypothetical, output, method="integrated-gradients", target=target, gap=gap)
 
 
 def contributions(slope: np.ndarray, codes: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -182,23 +173,3 @@ def _weighted(model: SequenceModel, points: list[Any], weights: np.ndarray, targ
     _, gradient = _gradient(model, torch.cat(points), target)
     stacked = gradient.reshape(len(points), *points[0].shape).transpose(2, 3).cpu().double().numpy()
     return np.tensordot(weights, stacked, axes=1)
-
-
-def _attribution(
-    ids: np.ndarray | None,
-    codes: np.ndarray,
-    scores: np.ndarray,
-    hypothetical: np.ndarray,
-    gap: np.ndarray | None,
-    output: np.ndarray,
-    names: tuple[str, str],
-) -> Attribution:
-    return Attribution(
-        names_of(ids, len(codes)),
-        codes,
-        scores.astype(np.float32),
-        hypothetical.astype(np.float32),
-        np.full(len(codes), np.nan) if gap is None else gap,
-        output,
-        *names,
-    )

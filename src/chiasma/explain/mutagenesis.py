@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from chiasma.data.results import Attribution
-from chiasma.explain.onehot import SequenceModel, names_of, outputs, present, require_codes
+from chiasma.explain.onehot import SequenceModel, make_attribution, outputs, present, require_codes
 
 
 class Engine(Protocol):
@@ -41,8 +41,6 @@ def in_silico_mutagenesis(
     codes: np.ndarray,
     *,
     target: int = 0,
-    target_name: str = "",
-    ids: np.ndarray | None = None,
     batch_size: int = 512,
     engine: Engine = brute_force,
 ) -> Attribution:
@@ -52,8 +50,6 @@ def in_silico_mutagenesis(
         model: one-hot (batch, base, position) -> (batch, output).
         codes: uint8 (sequence, position).
         target: output column.
-        target_name: name of that column.
-        ids: names of the sequences (sequence,).
         batch_size: edited sequences in one forward pass.
         engine: how the effects are computed.
 
@@ -64,13 +60,4 @@ def in_silico_mutagenesis(
     codes = require_codes(codes)
     effects, output = engine(model, codes, target=target, batch_size=batch_size)
     scores = present(effects - effects.mean(axis=-1, keepdims=True), codes)
-    return Attribution(
-        names_of(ids, len(codes)),
-        codes,
-        scores.astype(np.float32),
-        effects.astype(np.float32),
-        np.full(len(codes), np.nan),
-        output,
-        "ism",
-        target_name or str(target),
-    )
+    return make_attribution(codes, scores, effects, output, method="ism", target=target)

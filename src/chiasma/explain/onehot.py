@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chiasma.core.errors import UsageError
+from chiasma.data.results import Attribution
 
 if TYPE_CHECKING:
     import torch
@@ -111,6 +112,24 @@ def require_codes(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.uint8)
 
 
-def names_of(ids: np.ndarray | None, count: int) -> np.ndarray:
-    """The ids given, or running numbers."""
-    return np.arange(count).astype(str).astype(object) if ids is None else np.asarray(ids, dtype=object)
+def make_attribution(
+    codes: np.ndarray,
+    scores: np.ndarray,
+    hypothetical: np.ndarray,
+    output: np.ndarray,
+    *,
+    method: str,
+    target: int,
+    gap: np.ndarray | None = None,
+) -> Attribution:
+    """An Attribution of sequences named by running numbers; `gap` is the completeness error, undefined if None."""
+    return Attribution(
+        np.arange(len(codes)).astype(str).astype(object),
+        codes,
+        scores.astype(np.float32),
+        hypothetical.astype(np.float32),
+        np.full(len(codes), np.nan) if gap is None else gap,
+        output,
+        method,
+        str(target),
+    )
