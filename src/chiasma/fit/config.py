@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -48,3 +49,11 @@ class TrainingConfig(Config):
         gt=0,
         description="wall-clock seconds after which training ends with the epoch under way, and says so",
     )
+
+    def most_epochs(self, batches: int) -> int:
+        """Epochs at most where a pass has so many batches: `min_steps` may ask for more than `epochs`."""
+        return max(self.epochs, math.ceil(self.min_steps / max(self.steps(batches), 1)))
+
+    def steps(self, batches: int) -> int:
+        """Optimiser steps in a pass of so many batches."""
+        return math.ceil(batches / self.accumulate)

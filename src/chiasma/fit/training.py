@@ -46,9 +46,8 @@ class Training:
         self.optimiser = make_optimiser(model, config)
         self.model, self.stepper = fabric.setup(model, self.optimiser)
         self.batches = task.n_batches("train")
-        steps = math.ceil(self.batches / config.accumulate)
-        self.epochs = max(config.epochs, math.ceil(config.min_steps / steps))
-        self.total_steps = self.epochs * steps
+        self.epochs = config.most_epochs(self.batches)
+        self.total_steps = self.epochs * config.steps(self.batches)
         self.rows: list[dict[str, Any]] = []
         self.best_epoch, self.best_loss = -1, math.inf
         self.stopped_because: str | None = None

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from chiasma.core.files import plain
 from chiasma.workflow.fitting import Job
-from chiasma.workflow.prepare import prepare
+from chiasma.workflow.prepare import Prepared, prepare
+from chiasma.workflow.training import worker_count
 
 
-def estimate_cost(job: Job) -> dict[str, Any]:
+def estimate_cost(job: Job, *, output: Path | None = None) -> dict[str, Any]:
     """Read the data, time a few training steps, and extrapolate; nothing is written.
+
+    Args:
+        job: what would be done.
+        output: the run folder it would be done in; by default the job's own.
 
     Returns:
         examples, split sizes, parameters, the longest time training may take in minutes, memory and disk expected.
@@ -21,7 +27,7 @@ def estimate_cost(job: Job) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     found: dict[str, Any] = {
         "method": job.method.name,
-        "output": str(job.default_output()),
+        "output": str(output or job.default_output()),
         "examples": len(prepared.dataset),
         "parts": ", ".join(f"{name} {count:,}" for name, count in prepared.split.sizes().items()),
         "skipped": "; ".join(str(skip) for skip in prepared.dataset.skips) or "nothing",
@@ -33,30 +39,27 @@ def estimate_cost(job: Job) -> dict[str, Any]:
     return plain(found)
 
 
-def _network_cost(job: Job, prepared: Any) -> dict[str, Any]:
-    import torch
+def _network_cost(job: Job, prepared: Prepared) -> dict[str, Any]:
+    from chiasma.fit.timing import time_steps
 
     config: Any = job.config
     make_task = job.method.module("task").make_task
     task = make_task(config, prepared.dataset, prepared.split, executor="serial", workers=1)
     model = job.method.module("model").build(config, prepared.dataset.target.n_outputs)
-    optimiser = torch.optim.AdamW(model.parameters())
-    timings, batches = [], iter(task.batches("train", job.options.seed, 0))
-    for _ in range(4):
-        start = time.perf_counter()
-        batch = next(batches, None)
-        if batch is None:
-            break
-        optimiser.zero_grad()
-        task.loss(model, batch).backward()
-        optimiser.step()
-        timings.append(time.perf_counter() - start)
-    step = min(timings)
-    minutes = step * task.n_batches("train") * config.training.epochs / 60
-    parameters = sum(weights.numel() for weights in model.parameters())
+    found = time_steps(task, model, config.training, seed=job.options.seed)
+    batches = task.n_batches("train")
+    epochs = config.training.most_epochs(batches)
+    simulated = job.method.card.data == "simulations"
+    # Simulations are made once, by all workers; other batches anew in every epoch.
+    making = found.batch_s * batches * (1 / worker_count(job.options) if simulated else epochs)
+    minutes = (making + found.step_s * batches * epochs) / 60
+    limit = config.training.time_limit_s
+    if limit is not None:
+        minutes = min(minutes, limit / 60)
+    held = None if found.peak_bytes is None else f"at least {found.peak_bytes / 1e9:.1f} GB, the peak of a few steps"
     return {
-        "parameters": f"{parameters:,}",
-        "training": f"at most {minutes:.1f} min for {config.training.epochs} epochs on the CPU",
-        "memory": f"about {(16 * parameters + 500_000_000) / 1e9:.1f} GB",
-        "disk": f"about {(16 * parameters + 5_000_000) / 1e6:.0f} MB",
+        "parameters": f"{found.parameters:,}",
+        "training": f"at most {minutes:.1f} min for {epochs} epochs on the CPU",
+        "memory": held or "not told by this system",
+        "disk": f"about {(16 * found.parameters + 5_000_000) / 1e6:.0f} MB",
     }
