@@ -56,6 +56,25 @@ def test_labels_and_predictions_from_tables(tmp_path):
     assert named(both, "permuted-labels") and named(alone, "no-label")
 
 
+def test_class_columns_in_another_order_and_repeated_rows(tmp_path):
+    labels = ["acb"[i % 3] for i in range(60)]
+    train, test = (write_dna(tmp_path / f"{k}.fa", dna(60, k), labels, prefix=f"p{k}_") for k in (3, 4))
+    rows = [f"p4_{i}\t" + "\t".join(str(float(label == name)) for name in "cab") for i, label in enumerate(labels)]
+    (tmp_path / "p.tsv").write_text("id\tp_c\tp_a\tp_b\n" + "\n".join([*rows, rows[0]]) + "\n")
+    found = audit_files(train, test, predictions=tmp_path / "p.tsv")
+    assert named(found, "recomputed")[0].figures["value"] == 1.0
+    assert named(found, "repeated-predictions")[0].figures == {"examples": 1, "differing": 0}
+
+
+def test_the_table_of_a_run_without_labels(tmp_path):
+    """y holds the number of the class there, in the order of the columns."""
+    train, test = (write_dna(tmp_path / f"{k}.fa", dna(60, k), prefix=f"p{k}_") for k in (3, 4))
+    rows = [f"p4_{i}\ttest\t{i}\t{i % 2}\t{1 - i % 2}\t{i % 2}" for i in range(60)]
+    (tmp_path / "p.tsv").write_text("id\tpart\tunit\ty\tp_negative\tp_positive\n" + "\n".join(rows) + "\n")
+    found = audit_files(train, test, predictions=tmp_path / "p.tsv")
+    assert named(found, "recomputed")[0].figures["value"] == 1.0
+
+
 def test_intervals_that_overlap_across_files(tmp_path):
     (tmp_path / "train.bed").write_text("".join(f"chr1\t{i * 100}\t{i * 100 + 150}\n" for i in range(30)))
     (tmp_path / "test.bed").write_text("chr1\t10\t60\nchr2\t10\t60\n")

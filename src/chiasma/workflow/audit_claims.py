@@ -21,7 +21,7 @@ _TRUTH = ("y", "truth", "label")
 
 
 def read_predictions(path: Path | str) -> tuple[Predictions, dict[str, str]]:
-    """Scores by id, and the truth that the table holds (empty if none).
+    """Scores by id, as many rows as the table has, and the truth that it holds (empty if none).
 
     Raises:
         FormatError: not a table, or without a column of numbers.
@@ -41,7 +41,16 @@ def read_predictions(path: Path | str) -> tuple[Predictions, dict[str, str]]:
         raise FormatError("no column of scores", where=path, got=", ".join(table), expected="id, y, p")
     ids = np.array([str(value) for value in table[key]], dtype=object)
     truth = next((table[name] for name in _TRUTH if name in table), [])
+    if table.keys() >= {"part", "unit", "y"}:
+        truth = _classes_by_name(truth, [name for name in chosen if name.startswith("p_")])
     return Predictions(ids, chosen), {str(name): str(value) for name, value in zip(ids, truth)}
+
+
+def _classes_by_name(codes: list[Any], columns: list[str]) -> list[Any]:
+    """The classes that a run's predictions.parquet gives as numbers, in the order of its columns."""
+    if not columns or not all(str(code) in map(str, range(len(columns))) for code in codes):
+        return codes
+    return [columns[int(code)].removeprefix("p_") for code in codes]
 
 
 def _read_table(path: Path | str) -> dict[str, list[Any]]:
