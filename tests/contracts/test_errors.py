@@ -12,7 +12,7 @@ from chiasma.core.errors import ChiasmaError
 
 SOURCE = Path(errors.__file__).parent.parent
 FAMILY = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ChiasmaError)}
-FOLDERS = ("core", "io", "encode", "report", "uncertainty", "run")
+FOLDERS = ("core", "io", "encode", "metrics", "plot", "explain", "report", "uncertainty", "run")
 FILES = sorted(path for folder in FOLDERS for path in (SOURCE / folder).rglob("*.py"))
 
 

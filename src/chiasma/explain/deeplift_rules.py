@@ -25,6 +25,9 @@ SMALL = 1e-6
 class UnsupportedOperationError(RunError):
     """An operation has no rule, or the model did not do the same operations twice."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(what, do="use integrated gradients, which serve every differentiable model")
+
 
 class Rules:
     """Value and multipliers of nonlinear operations; `recording` while the references pass through."""
