@@ -14,10 +14,14 @@ from chiasma.data.sequences import Sequences
 from chiasma.split.place import coordinates
 from chiasma.split.proof import prove
 from chiasma.stats.intervals import count_overlaps, self_overlap
-from chiasma.stats.sharing import canonical_texts
+from chiasma.stats.sharing import canonical_groups
 
 PITFALL = "dependent-examples"
-LEARNED = ("train", "valid", "calibration")
+_SPOILED = {
+    "valid": "early stopping and choices made there favour what was memorised",
+    "calibration": "calibrated probabilities and conformal sets promise more than they keep",
+}
+"""What a part that shares examples with an earlier one is no longer good for."""
 
 
 def check_dependence(context: Context) -> list[Finding]:
@@ -39,17 +43,14 @@ def across_the_split(context: Context) -> list[Finding]:
         message = f"{count:,} {what} occur in more than one part." if count else f"No {what} occur in two parts."
         found.append(Finding(PITFALL, key.replace("_", "-"), "critical" if count else "ok", message, {"count": count}))
     described = (
-        ("interval_overlaps", "interval-overlaps", "test examples overlap an interval of another part"),
-        ("exact_duplicates", "exact-duplicates", "test examples are copies of an example in another part"),
-        (
-            "reverse_complement_twins",
-            "reverse-complement-twins",
-            "test examples are the reverse complement of an example in another part",
-        ),
+        ("interval_overlaps", "interval-overlaps", "overlap an interval of"),
+        ("exact_duplicates", "exact-duplicates", "are copies of an example in"),
+        ("reverse_complement_twins", "reverse-complement-twins", "are the reverse complement of an example in"),
     )
     for key, name, what in described:
         if proof.get(key):
-            found.append(_pairs(proof[key], name, what, n_test))
+            found.append(_with_test(proof[key], name, what, n_test))
+            found += _among_learned(proof[key], name, what, split.sizes())
     if proof.get("shared_addresses"):
         message = f"{proof['shared_addresses']} simulated examples have the same address in two parts."
         found.append(Finding(PITFALL, "shared-addresses", "critical", message, {"count": proof["shared_addresses"]}))
@@ -60,16 +61,36 @@ def across_the_split(context: Context) -> list[Finding]:
     return found
 
 
-def _pairs(by_parts: dict[str, Any], name: str, what: str, n_test: int) -> Finding:
+def _with_test(by_parts: dict[str, Any], name: str, what: str, n_test: int) -> Finding:
     """One line for the test part against each part that was learned from."""
     counts = {key: entry["examples"] for key, entry in by_parts.items() if key.endswith("-test")}
     pairs = [pair for key in counts for pair in by_parts[key]["shown"]]
     count = max(counts.values(), default=0)
+    what = f"test examples {what} another part"
     if not count:
         return Finding(PITFALL, name, "ok", f"None of the {n_test:,} {what}.", {"by_parts": counts})
     severity = graded(count / max(n_test, 1), note=0, warning=0.0005, critical=0.01)
     message = f"{some(count, n_test, what)}, for instance {pairs[0][1]} and {pairs[0][0]}."
     return Finding(PITFALL, name, severity, message, {"by_parts": counts, "examples": count, "shown": pairs[:5]})
+
+
+def _among_learned(by_parts: dict[str, Any], name: str, what: str, sizes: dict[str, int]) -> list[Finding]:
+    """One line for each pair of the other parts that shares something: it spoils what the later part is used for."""
+    found = []
+    for key, entry in by_parts.items():
+        one, other = key.split("-")
+        if "test" in (one, other) or not entry["examples"]:
+            continue
+        share = entry["examples"] / max(sizes.get(other, 0), 1)
+        severity = graded(share, note=0, warning=1e-9, critical=0.1 if other == "calibration" else 1.01)
+        pair = entry["shown"][0]
+        message = (
+            f"{some(entry['examples'], sizes.get(other, 0), f'{other} examples')} {what} {one}, for instance {pair[1]} "
+            f"and {pair[0]}: {_SPOILED[other]}."
+        )
+        figures = {"examples": entry["examples"], "shown": entry["shown"]}
+        found.append(Finding(PITFALL, f"{name}-{key}", severity, message, figures))
+    return found
 
 
 def _near_copies(largest: dict[str, Any], n_test: int) -> Finding:
@@ -163,8 +184,7 @@ def contradictions(context: Context) -> list[Finding]:
     """The same sequence, on either strand, under two labels; and how many stand more than once."""
     if not isinstance(context.data.x, Sequences) or context.data.target.kind not in ("binary", "multiclass"):
         return []
-    _, group = np.unique(canonical_texts(context.data.x).astype(str), return_inverse=True)
-    group, n = group.ravel(), len(context.data)
+    group, n = canonical_groups(context.data.x)[0], len(context.data)
     label = np.asarray(context.data.target.values, int)
     lowest = np.full(group.max() + 1, np.iinfo(int).max)
     highest = np.full(group.max() + 1, -1)
@@ -173,10 +193,22 @@ def contradictions(context: Context) -> list[Finding]:
     repeated = n - len(lowest)
     both = int((lowest != highest)[group].sum())
     figures = {"repeated": repeated, "contradictory": both}
-    severity = "warning" if both else graded(repeated / max(n, 1), note=1e-9, warning=0.05, critical=0.5)
+    severity = graded(repeated / max(n, 1), note=1e-9, warning=0.05, critical=0.5)
     message = (
         f"{some(repeated, n, 'sequences')} repeat an earlier one on either strand, and {both:,} stand under two labels."
         if repeated
         else "Every sequence stands once, on either strand."
     )
-    return [Finding(PITFALL, "repeated-sequences", severity, message, figures)]
+    found = [Finding(PITFALL, "repeated-sequences", severity, message, figures)]
+    return found + ([_in_both(both, context)] if both else [])
+
+
+def _in_both(both: int, context: Context) -> Finding:
+    """Sequences that are examples of two classes: nothing can be learned of them."""
+    n, classes = len(context.data), "both classes" if len(context.data.target.names) == 2 else "two classes"
+    severity = graded(both / n, note=0, warning=1e-9, critical=0.05)
+    message = (
+        f"The same sequences in {classes}: {some(both, n, 'sequences')} stand under two labels, on either strand, and "
+        "nothing can be learned of those."
+    )
+    return Finding(PITFALL, "same-sequences-in-both-classes", severity, message, {"sequences": both})
