@@ -163,6 +163,8 @@ def test_given_test_ids():
     data = matrix(60)
     split = given(data, data.ids[:15], options=SplitOptions())
     assert split.where("test").tolist() == list(range(15))
+    listed = "\r\n".join(data.ids[:15]) + "\r\n"  # a file's last line is empty
+    assert np.array_equal(given(data, listed.split("\n"), options=SplitOptions()).part, split.part)
     with pytest.raises(MismatchError, match="not among"):
         given(data, ["nobody"], options=SplitOptions())
 

@@ -230,7 +230,7 @@ def at_random(dataset: Dataset, options: SplitOptions) -> Split:
 
 def given(dataset: Dataset, test_ids: Iterable[str], *, options: SplitOptions) -> Split:
     """The test part as somebody chose it; whole units of the rest at random to the other parts."""
-    chosen = {str(name) for name in test_ids}
+    chosen = {str(name).strip() for name in test_ids} - {""}
     ids = dataset.ids.astype(str)
     test = np.array([name in chosen for name in ids], bool)
     if missing := sorted(chosen - set(ids[test])):
