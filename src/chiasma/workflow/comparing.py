@@ -45,7 +45,7 @@ def compare(
         methods: METHOD or METHOD:PRESET, or paths of complete runs (then `inputs` is not used).
         inputs: as for fit.
         output: a folder that will hold one run a method and compare.json.
-        presets: the preset of methods that name none. Every method gets one configuration; the rivals choose the
+        presets: the preset of methods that name none. Every network gets as many tries as `options` say; the rivals choose the
             strength of their penalty inside the training part, which is theirs by design and said in compare.json.
         options: shared by all.
         overwrite: replace runs of another configuration.
@@ -79,6 +79,7 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     from chiasma.stats.compare import against_best, compare_all, verdict
 
     first, _ = read_test(runs[0])
+    tries = max(len(read_json(run / "cost.json").get("tries", [0])) for run in runs)
     scores, rivals, cost, negatives = _gather(runs, first)
     everyone = {**scores, **rivals}
     common: dict[str, Any] = {"unit_name": first.unit_name, "seed": first.seed, "draws": draws}
@@ -103,7 +104,7 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     text = " ".join(sentences)
     write_json(
         output / "compare.json",
-        {"verdict": text, "primary": primary, "table": table, "pairs": described, "tuning": TUNING},
+        {"verdict": text, "primary": primary, "table": table, "pairs": described, "tuning": TUNING.format(tries=tries)},
     )
     from chiasma.report.page import write_side_by_side
 
@@ -111,17 +112,24 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     return Comparison(output, text, primary, table, described, page)
 
 
-TUNING = "One configuration a method; each rival chose the strength of its penalty inside the training part."
+TUNING = (
+    "{tries} configuration(s) of each network were tried and the best on the valid part kept; each rival chose the "
+    "strength of its penalty inside the training part."
+)
 
 
 def _require_comparison(output: Path) -> None:
     """Refuse a folder that is neither new nor a comparison: nothing of the user's is written over."""
     if (output / "run.json").exists() or (output.exists() and not output.is_dir()):
-        raise UsageError("exists and is not a comparison", where=output, expected="a new folder", do="choose another -o")
+        raise UsageError(
+            "exists and is not a comparison", where=output, expected="a new folder", do="choose another -o"
+        )
     if not output.is_dir() or (output / "compare.json").exists():
         return
     if any(not path.name.endswith(".partial") and not (path / "run.json").exists() for path in output.iterdir()):
-        raise UsageError("exists and is not a comparison", where=output, expected="a new folder", do="choose another -o")
+        raise UsageError(
+            "exists and is not a comparison", where=output, expected="a new folder", do="choose another -o"
+        )
 
 
 def _require_same(first: Path, other: Path) -> None:

@@ -23,6 +23,7 @@ class FitOptions(Config):
     workers: int | None = Field(default=None, ge=1, description="processes for simulations; default all cores")
     motifs: Path | None = Field(default=None, description="MEME file to score and to name discovered motifs")
     length: int | None = Field(default=None, ge=8, description="bases of each window; default the longest sequence")
+    tries: int = Field(default=1, ge=1, description="configurations of a network tried; the best on valid is kept")
     alpha: float = Field(default=0.1, gt=0, lt=1, description="miscoverage of the conformal sets")
     draws: int = Field(default=1000, ge=100, description="bootstrap draws behind each interval")
     repeats: int = Field(default=2, ge=1, description="repeats of 10-fold cross-validation for matrix methods")

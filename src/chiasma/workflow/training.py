@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,12 +14,14 @@ from chiasma.core.config import Config
 from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
+from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
 from chiasma.fit.contracts import Estimator, Procedure, fit_estimator
 from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
 from chiasma.workflow.method import Method
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.prepare import Prepared, training_part
+from chiasma.workflow.tuning import best_valid_loss, candidates
 
 
 def train_method(
@@ -42,7 +45,7 @@ def train_method(
     )
     cpu, wall = cpu_time(), time.perf_counter()
     if method.card.contract == "task":
-        model, meta, cost = _train_network(method, config, prepared, options, folder, start)
+        config, model, meta, cost = _train_network(method, config, prepared, options, folder, start)
     elif method.card.contract == "procedure":
         model, meta, cost = _train_procedure(method, config, prepared, options)
     else:
@@ -59,32 +62,50 @@ def worker_count(options: FitOptions) -> int:
 
 def _train_network(
     method: Method, config: Any, prepared: Prepared, options: FitOptions, folder: Path, start: Path | None
-) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+) -> tuple[Config, Any, dict[str, Any], dict[str, Any]]:
+    """Train each configuration that is tried; the one of the lowest validation loss is kept."""
+    tried = candidates(method, config, tries=options.tries, seed=options.seed)
+    trained = []
+    for number, candidate in enumerate(tried):
+        where = folder if len(tried) == 1 else folder / "tries" / str(number)
+        if len(tried) > 1:
+            print(f"configuration {number + 1} of {len(tried)}", file=sys.stderr, flush=True)
+        trained.append(_train_once(method, candidate, prepared, options, where, start))
+    losses = [best_valid_loss(history) for _, _, history in trained]
+    best = losses.index(min(losses))
+    task, model, history = trained[best]
+    remarks = _remarks(task, prepared)
+    if len(tried) > 1:
+        shutil.copyfile(folder / "tries" / str(best) / "log.jsonl", folder / "log.jsonl")
+    cost = {
+        "cpu_seconds": sum(one.cpu_seconds for _, _, one in trained),
+        "seconds": sum(one.seconds for _, _, one in trained),
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "examples_per_second": history.examples_per_second,
+        "best_epoch": history.best_epoch,
+        "stopped_because": history.stopped_because,
+        "tries": losses,
+    }
+    return tried[best], model, {"task": task.meta()}, {**cost, **({"remarks": remarks} if remarks else {})}
+
+
+def _train_once(
+    method: Method, config: Any, prepared: Prepared, options: FitOptions, folder: Path, start: Path | None
+) -> tuple[Any, Any, Any]:
+    """One configuration through the loop: task, model, history."""
     from chiasma.fit.checkpoint import load_module, module_arrays
     from chiasma.fit.loop import build_seeded, train
 
-    workers = worker_count(options)
     task = method.module("task").make_task(
-        config, prepared.dataset, prepared.split, executor=options.executor, workers=workers
+        config, prepared.dataset, prepared.split, executor=options.executor, workers=worker_count(options)
     )
-    remarks = _remarks(task, prepared)
-    for remark in remarks:
+    for remark in _remarks(task, prepared):
         print(remark, file=sys.stderr, flush=True)
     build = method.module("model").build
     model = build_seeded(build, config, prepared.dataset.target.n_outputs, seed=options.seed)
     if start is not None:
         load_module(model, module_arrays(load_fitted(start).model), where=start)
-    history = train(task, model, config.training, seed=options.seed, folder=folder, device=options.device)
-    parameters = sum(weights.numel() for weights in model.parameters())
-    cost = {
-        "cpu_seconds": history.cpu_seconds,
-        "seconds": history.seconds,
-        "parameters": parameters,
-        "examples_per_second": history.examples_per_second,
-        "best_epoch": history.best_epoch,
-        "stopped_because": history.stopped_because,
-    }
-    return model, {"task": task.meta()}, {**cost, **({"remarks": remarks} if remarks else {})}
+    return task, model, train(task, model, config.training, seed=options.seed, folder=folder, device=options.device)
 
 
 def _remarks(task: Any, prepared: Prepared) -> list[str]:

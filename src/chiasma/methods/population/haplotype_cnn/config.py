@@ -74,3 +74,7 @@ def tiny() -> Config:
 
 
 PRESETS = {"default": default, "published": published, "tiny": tiny}
+
+
+SEARCH = {"training.learning_rate": (1e-3, 2e-3, 4e-3), "dropout": (0.0, 0.1, 0.3)}
+"""What `--tries` draws from."""

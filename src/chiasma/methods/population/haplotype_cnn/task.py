@@ -20,8 +20,8 @@ from chiasma.data.simulated import Simulated
 from chiasma.data.split import Split
 from chiasma.encode.haplotypes import as_haplotypes, encode_haplotypes
 from chiasma.fit.task import Batch
-from chiasma.methods.population.haplotype_cnn.cache import Store
 from chiasma.methods.population.haplotype_cnn.config import Config
+from chiasma.run.simulations import kept
 
 _PREDICT_BATCH = 128
 
@@ -58,7 +58,8 @@ class HaplotypeTask:
         self._meta = dict(meta) if meta else self._learn()
         # windows of real haplotypes have no address that would name them in another run
         folder = Path(config.cache) if config.cache and split is not None else None
-        self.store = Store(data.x, folder, executor=executor, workers=workers)
+        shared = data.x.keeper is not None
+        self.x = data.x if shared else kept(data.x, folder, executor=executor, workers=workers)
 
     def _learn(self) -> dict[str, Any]:
         target = self.data.target
@@ -93,7 +94,7 @@ class HaplotypeTask:
         if part == "train" and epoch > 0:
             index = generator(seed, "train", epoch).permutation(index)
         size = self._size(part)
-        examples = self.store.read(index)
+        examples = iter(self.x.take(index))
         for begin in range(0, len(index), size):
             rows = index[begin : begin + size]
             yield self._batch(rows, [next(examples) for _ in rows])

@@ -64,3 +64,6 @@ def tiny() -> Config:
 
 
 PRESETS = {"default": default, "tiny": tiny}
+
+SEARCH = {"training.learning_rate": (1e-3, 2e-3, 4e-3), "dropout": (0.1, 0.3, 0.5), "filters": (32, 64, 128)}
+"""What `--tries` draws from."""

@@ -65,3 +65,6 @@ def tiny() -> Config:
 
 
 PRESETS = {"default": default, "tiny": tiny, "single-base": single_base}
+
+SEARCH = {"training.learning_rate": (5e-4, 1e-3, 2e-3), "dropout": (0.05, 0.1, 0.3)}
+"""What `--tries` draws from."""
