@@ -61,6 +61,19 @@ def test_given_negatives_may_share_ids(tmp_path):
     assert len(np.unique(data.unit)) == 12 and data.notes["negatives"] == "7 given in n.fa"
 
 
+@pytest.mark.parametrize("flipped", [False, True])
+def test_one_file_as_both_classes_is_refused(tmp_path, flipped):
+    positives, negatives = _fasta(tmp_path / "p.fa", 20), tmp_path / "n.fa"
+    lines = positives.read_text().splitlines()
+    turn = str.maketrans("ACGT", "TGCA")
+    text = [line if line[0] == ">" or not flipped else line.translate(turn)[::-1] for line in lines]
+    negatives.write_text("\n".join(text[:24]) + "\n")  # 12 of the 20
+    with pytest.raises(InputError, match="same sequences in both classes"):
+        load_sequences({"positives": positives, "negatives": negatives}, seed=1)
+    negatives.write_text("\n".join([*text[:8], *(f">x{i}\n{'ACGT'[i] * 60}" for i in range(4))]) + "\n")
+    assert len(load_sequences({"positives": positives, "negatives": negatives}, seed=1)) == 28
+
+
 def test_bed_with_genome_negatives(tmp_path, genome):
     bed = tmp_path / "p.bed"
     rows = [f"{i % 3}\t{400 * i + 100}\t{400 * i + 180}\tp{i}\t0\t+" for i in range(30)]

@@ -180,18 +180,23 @@ def _between_classes(places: Intervals, label: np.ndarray) -> Finding:
     return Finding(PITFALL, "overlap-across-classes", severity, message, {"intervals": int(hit.sum())})
 
 
+def in_two_classes(sequences: Sequences, label: np.ndarray) -> np.ndarray:
+    """Whether each sequence stands, on either strand, under another label as well (sequence,)."""
+    group = canonical_groups(sequences)[0]
+    lowest = np.full(group.max(initial=-1) + 1, np.iinfo(int).max)
+    highest = np.full(len(lowest), -1)
+    np.minimum.at(lowest, group, label)
+    np.maximum.at(highest, group, label)
+    return (lowest != highest)[group]
+
+
 def contradictions(context: Context) -> list[Finding]:
     """The same sequence, on either strand, under two labels; and how many stand more than once."""
     if not isinstance(context.data.x, Sequences) or context.data.target.kind not in ("binary", "multiclass"):
         return []
-    group, n = canonical_groups(context.data.x)[0], len(context.data)
-    label = np.asarray(context.data.target.values, int)
-    lowest = np.full(group.max() + 1, np.iinfo(int).max)
-    highest = np.full(group.max() + 1, -1)
-    np.minimum.at(lowest, group, label)
-    np.maximum.at(highest, group, label)
-    repeated = n - len(lowest)
-    both = int((lowest != highest)[group].sum())
+    n = len(context.data)
+    repeated = n - int(canonical_groups(context.data.x)[0].max(initial=-1)) - 1
+    both = int(in_two_classes(context.data.x, np.asarray(context.data.target.values, int)).sum())
     figures = {"repeated": repeated, "contradictory": both}
     severity = graded(repeated / max(n, 1), note=1e-9, warning=0.05, critical=0.5)
     message = (

@@ -89,6 +89,7 @@ def load_sequences(inputs: Mapping[str, Any], *, seed: int, length: int | None =
         dataset = _binary(given, genome, seed=seed, length=length)
     else:
         dataset = _labelled(given, genome, seed=seed, length=length)
+    _refuse_one_set_twice(dataset, where=given.get("negatives", given.get("sequences")))
     if given.get("groups"):
         path, column = _split_column(str(given["groups"]))
         table = {key: group for key, group in read_labels(path, column=column).items() if group not in MISSING}
@@ -96,6 +97,26 @@ def load_sequences(inputs: Mapping[str, Any], *, seed: int, length: int | None =
     if genome is not None:
         dataset.notes.update({f"genome {key}": value for key, value in genome.notes.items()})
     return dataset
+
+
+def _refuse_one_set_twice(dataset: Dataset, *, where: object) -> None:
+    """Most sequences in two classes are one file given twice: there is nothing to learn."""
+    from chiasma.audit.dependence import in_two_classes
+
+    given = where not in (None, "shuffled", "genome") and isinstance(dataset.x, Sequences)
+    if not given or dataset.target.kind not in ("binary", "multiclass"):
+        return
+    both = int(in_two_classes(dataset.x, np.asarray(dataset.target.values)).sum())
+    if both > len(dataset) / 2:
+        raise InputError(
+            "the same sequences in both classes"
+            if dataset.target.kind == "binary"
+            else "the same sequences in classes",
+            where=where,
+            got=f"{both:,} of {len(dataset):,} sequences stand under two labels, on either strand",
+            expected="classes of different sequences",
+            do="check that the files, or the labels, are those that were meant",
+        )
 
 
 def load_unlabelled(
