@@ -45,8 +45,8 @@ def compare(
         methods: METHOD or METHOD:PRESET, or paths of complete runs (then `inputs` is not used).
         inputs: as for fit.
         output: a folder that will hold one run a method and compare.json.
-        presets: the preset of methods that name none. Every network gets as many tries as `options` say; the rivals choose the
-            strength of their penalty inside the training part, which is theirs by design and said in compare.json.
+        presets: the preset of methods that name none. Every network gets as many tries as `options` say; the rivals
+            choose the strength of their penalty inside the training part, which is said in compare.json.
         options: shared by all.
         overwrite: replace runs of another configuration.
     """
