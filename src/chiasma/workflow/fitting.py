@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ def flatten_inputs(inputs: Mapping[str, Any]) -> dict[str, object]:
         for key, item in value.items() if isinstance(value, Mapping) else [("", value)]:
             full, text = f"{name}.{key}" if key else name, str(item)
             stem, _, column = text.rpartition(":")
-            if not Path(text).exists() and stem and Path(stem).exists():
+            if not os.path.exists(text) and stem and os.path.exists(stem):  # no error for a text that is no path
                 flat[full], flat[f"{full}.column"] = stem, column
             else:
                 flat[full] = text
