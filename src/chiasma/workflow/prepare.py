@@ -61,8 +61,8 @@ def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
 def _require_file(name: str, value: str) -> None:
     if value in _WORDS.get(name, ()) or value == "-":
         return
-    stem = value if Path(value).exists() else value.rpartition(":")[0]
-    if not Path(stem or value).exists():
+    stem = value if os.path.exists(value) else value.rpartition(":")[0]
+    if not os.path.exists(stem or value):
         raise UsageError(
             "no such file",
             where=f"--{name.replace('_', '-')}",
