@@ -103,9 +103,10 @@ def _refuse_one_set_twice(dataset: Dataset, *, where: object) -> None:
     """Most sequences in two classes are one file given twice: there is nothing to learn."""
     from chiasma.audit.dependence import in_two_classes
 
-    given = where not in (None, "shuffled", "genome") and isinstance(dataset.x, Sequences)
-    if not given or dataset.target.kind not in ("binary", "multiclass"):
+    kind = dataset.target.kind
+    if where in (None, "shuffled", "genome") or kind not in ("binary", "multiclass"):
         return
+    assert isinstance(dataset.x, Sequences)
     both = int(in_two_classes(dataset.x, np.asarray(dataset.target.values)).sum())
     if both > len(dataset) / 2:
         raise InputError(
