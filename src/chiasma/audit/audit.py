@@ -15,7 +15,8 @@ from chiasma.audit.dependence import check_dependence
 from chiasma.audit.distribution import check_distribution
 from chiasma.audit.imbalance import check_imbalance
 from chiasma.audit.leakage import check_leakage
-from chiasma.audit.sufficiency import check_permuted, check_sufficiency
+from chiasma.audit.permuted import check_permuted
+from chiasma.audit.sufficiency import check_sufficiency
 from chiasma.core.errors import MismatchError
 from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Matrix

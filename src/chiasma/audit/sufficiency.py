@@ -1,4 +1,4 @@
-"""Is n enough for p: a learning curve of the cheap model, the ratio of features to samples, and permuted labels."""
+"""Is n enough for p: a learning curve of the cheap model, and the ratio of features to samples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from chiasma.data.results import Estimate, Finding
 
 PITFALL = "sufficiency"
 REPEATS = 8
-PERMUTATIONS = 40
 LEAST = 16
 
 
@@ -89,30 +88,3 @@ def _read_curve(context: Context, points: list[dict[str, Any]], last: Estimate) 
         message = f"{ending}: still rising, more examples would help."
         return Finding(PITFALL, "learning-curve", "note", message, figures)
     return Finding(PITFALL, "learning-curve", "ok", f"{ending}: flat, more of the same would change little.", figures)
-
-
-def check_permuted(context: Context) -> list[Finding]:
-    """The cheap model trained and tested on permuted labels: anything but chance means a broken evaluation."""
-    train, test = context.split.where("train"), context.split.where("test")
-    if not context.labelled or context.features is None or len(train) < LEAST or len(test) < 8 or context.late:
-        return []
-    rng = generator(context.seed, "audit", "permuted")
-    y = context.y[:, 0]
-    shuffled = np.column_stack([rng.permutation(y) for _ in range(PERMUTATIONS)])
-    scores = fit_and_score(context.features[train], np.nan_to_num(shuffled[train]), context.features[test])
-    values = [
-        context.rate(scores[:, [column]], index=test, y=shuffled[test][:, [column]]).value
-        for column in range(PERMUTATIONS)
-    ]
-    known = np.array([value for value in values if np.isfinite(value)])
-    if len(known) < PERMUTATIONS // 2:
-        return []
-    mean, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
-    figure = Estimate(mean, mean - 1.96 * error, mean + 1.96 * error, "permutation")
-    base, metric = chance(context.data.target), metric_of(context.data.target)
-    broken = abs(mean - base) > max(0.03, 4 * error)
-    comment = "the evaluation gives something for nothing: look for a leak." if broken else "chance, as it must be."
-    message = f"With permuted labels a linear model reaches {metric} {shown(figure)}: {comment}"
-    severity = "critical" if broken else "ok"
-    figures = {"metric": metric, **figure.to_dict(), "permutations": len(known)}
-    return [Finding("dependent-examples", "permuted-labels", severity, message, figures)]
