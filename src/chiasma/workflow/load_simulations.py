@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ from chiasma.core.config import Config
 from chiasma.core.files import text_hash
 from chiasma.data.dataset import Dataset, Skip
 from chiasma.data.split import PARTS, Split
+from chiasma.run.simulations import kept
 
 
-def load_simulations(config: Config, *, seed: int) -> tuple[Dataset, Split]:
+def load_simulations(config: Config, *, seed: int, executor: str = "serial", workers: int = 1) -> tuple[Dataset, Split]:
     """Examples of a simulating method, addresses counted up from 0, and which part each belongs to.
 
     Training takes the first addresses as they come; the parts behind it take those that the method's examples.py
@@ -24,6 +27,8 @@ def load_simulations(config: Config, *, seed: int) -> tuple[Dataset, Split]:
         config: of a method whose folder has examples.py with `simulated_dataset` and `held_out`; its fields
             train_examples, valid_examples, calibration_examples and test_examples give the sizes.
         seed: root of all randomness.
+        executor: who runs the examples; they are then kept, for the network, its rivals and its evaluation alike.
+        workers: processes.
     """
     settings: Any = config
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
@@ -41,9 +46,11 @@ def load_simulations(config: Config, *, seed: int) -> tuple[Dataset, Split]:
                 left_out += 1
             address += 1
     data = examples.simulated_dataset(config, seed, np.array(index, np.int64))
+    folder = Path(settings.cache) if getattr(settings, "cache", "") else None
+    data = replace(data, x=kept(data.x, folder, executor=executor, workers=workers))
     if left_out:
         skip = Skip("simulated addresses outside the range that is scored (theta too small)", left_out)
-        data = Dataset(**{**vars(data), "skips": (skip,)})
+        data = replace(data, skips=(skip,))
     return data, _split(data, np.array(part, object), seed)
 
 

@@ -15,6 +15,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
+from chiasma.fit.clock import usable_cores
 from chiasma.workflow.options import FitOptions
 
 Inputs = Mapping[str, Any]
@@ -138,7 +139,8 @@ def _simulations(config: Config, inputs: Inputs, options: FitOptions) -> tuple[D
     from chiasma.workflow.load_simulations import load_simulations
 
     del inputs
-    return load_simulations(config, seed=options.seed)
+    workers = options.workers or usable_cores()
+    return load_simulations(config, seed=options.seed, executor=options.executor, workers=workers)
 
 
 def _views(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:

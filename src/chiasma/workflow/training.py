@@ -86,6 +86,9 @@ def _train_network(
         "stopped_because": history.stopped_because,
         "tries": losses,
     }
+    x = prepared.dataset.x
+    if isinstance(x, Simulated) and x.keeper is not None:
+        cost["simulations"] = getattr(x.keeper, "runs", 0)  # their time is in here; the rivals reuse them
     return tried[best], model, {"task": task.meta()}, {**cost, **({"remarks": remarks} if remarks else {})}
 
 

@@ -1,0 +1,109 @@
+"""Simulations that were made once: packed in memory, and on disk where a folder is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from chiasma.core.files import atomic_write, text_hash
+from chiasma.data.simulated import Simulated
+from chiasma.run.executor import stream
+
+SHARD = 256
+"""Addresses in one file."""
+
+Example = dict[str, np.ndarray]
+
+
+def content_key(x: Simulated) -> str:
+    """Names what is simulated: simulator, fields of the configuration that shape it, run seed, msprime's version."""
+    from importlib import metadata
+
+    shape = [getattr(x.config, name, None) for name in ("target", "haplotypes")]
+    try:
+        version = metadata.version("msprime")
+    except metadata.PackageNotFoundError:
+        version = "none"
+    return text_hash(x.simulate.__module__, x.simulate.__qualname__, repr(shape), str(x.run_seed), version)[:16]
+
+
+class Store:
+    """Examples of one Simulated, each run at most once, whoever asks: a network, its rivals, its evaluation.
+
+    Attributes:
+        held: packed examples by address.
+        runs: simulations run by this store.
+    """
+
+    def __init__(self, x: Simulated, folder: Path | None, *, executor: str, workers: int) -> None:
+        self.x, self.executor, self.workers = x, executor, workers
+        self.folder = folder / content_key(x) if folder is not None else None
+        self.held: dict[int, Example] = {}
+        self.runs = 0
+
+    def read(self, addresses: list[int]) -> Iterator[Example]:
+        """The examples at these addresses of the Simulated, in that order; missing ones are run as they are needed."""
+        self._load(addresses)
+        absent = list(dict.fromkeys(a for a in addresses if a not in self.held))
+        simulate = partial(self.x.simulate, self.x.config, self.x.run_seed)
+        made = zip(absent, stream(simulate, absent, executor=self.executor, workers=self.workers))
+        fresh: list[int] = []
+        for address in addresses:
+            while address not in self.held:
+                # of two who read at once, the other may have made some of these meanwhile: ours are then dropped
+                now, example = next(made)
+                self.held.setdefault(now, _pack(example))
+                fresh.append(now)
+                self.runs += 1
+                # kept as they come: a killed run loses little, and callers need not exhaust the iterator
+                if self.folder is not None and (len(fresh) % SHARD == 0 or len(fresh) == len(absent)):
+                    self._save(fresh[-SHARD:])
+            yield _unpack(self.held[address])
+
+    def _path(self, shard: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{shard:06d}.npz"
+
+    def _load(self, addresses: list[int]) -> None:
+        if self.folder is None:
+            return
+        for shard in sorted({a // SHARD for a in addresses if a not in self.held}):
+            if not self._path(shard).exists():
+                continue
+            with np.load(self._path(shard)) as arrays:
+                for key in arrays.files:
+                    address, name = key.split("/")
+                    self.held.setdefault(int(address), {})[name] = arrays[key]
+
+    def _save(self, fresh: list[int]) -> None:
+        for shard in sorted({a // SHARD for a in fresh}):
+            inside = sorted(a for a in self.held if a // SHARD == shard)
+            arrays = {f"{a}/{name}": value for a in inside for name, value in self.held[a].items()}
+            with atomic_write(self._path(shard), "wb") as handle:
+                np.savez(handle, **arrays)  # type: ignore[arg-type]
+
+
+def kept(x: Simulated, folder: Path | None, *, executor: str, workers: int) -> Simulated:
+    """The same examples, with a store that everything taken from them shares."""
+    return replace(x, keeper=Store(x, folder, executor=executor, workers=workers))
+
+
+def _pack(example: Example) -> Example:
+    """Alleles without missing ones as bits, eight a byte."""
+    alleles = example["alleles"]
+    if alleles.size and alleles.min() < 0:
+        return example
+    packed = {name: value for name, value in example.items() if name != "alleles"}
+    return {**packed, "bits": np.packbits(alleles.astype(np.uint8), axis=1), "shape": np.array(alleles.shape)}
+
+
+def _unpack(packed: Example) -> Example:
+    if "bits" not in packed:
+        return packed
+    rest = {name: value for name, value in packed.items() if name not in ("bits", "shape")}
+    alleles = np.unpackbits(packed["bits"], axis=1, count=int(packed["shape"][1])).astype(np.int8)
+    return {"alleles": alleles, **rest}
