@@ -242,14 +242,32 @@ def test_network_goes_to_disk_and_back_to_the_bit(name: str, tmp_path: Path) -> 
         np.testing.assert_array_equal(values, after[key])
 
 
-@every_network
+@every_method
 def test_nothing_touches_the_internet(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    network(name, 2)
+    if name in NETWORKS:
+        network(name, 2)
+    elif name in ESTIMATORS:
+        estimator(name, 2)
+    else:
+        module(name, "model").build(module(name, "config").tiny()).fit(example(name), seed=1)
+
+
+@every_method
+def test_help_of_fit_names_every_input_and_setting(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from chiasma.cli.main import run
+
+    assert run(["fit", name, "--help"]) == 0
+    told = capsys.readouterr().out
+    for port in find_card(name).inputs:
+        assert f"--{port.name}" in told
+    for field in module(name, "config").Config.model_fields:
+        if field != "training":
+            assert f"--{field.replace('_', '-')}" in told or field in told, field
 
 
 def measure_reverse_complement(card: Card) -> None:
@@ -350,3 +368,68 @@ def test_estimator_keeps_scikit_learns_manners(name: str) -> None:
     learnt = set(vars(fitted)) - set(vars(fresh))
     assert {key for key in learnt if not key.endswith("_")} == set()
     assert list(fitted.classes_) == sorted(set(labels(example(name))))
+
+
+@pytest.mark.parametrize(
+    "name", [card.name for card in CARDS if card.contract == "estimator" and card.data == "matrix"]
+)
+def test_single_matrix_estimators_pass_scikit_learns_checks(name: str) -> None:
+    from sklearn.utils.estimator_checks import check_estimator
+
+    made = module(name, "model").build(module(name, "config").tiny())
+    records = check_estimator(made, on_skip=None, on_fail=None)
+    assert {str(one["check_name"]): one["exception"] for one in records if one["status"] == "failed"} == {}
+    assert sum(one["status"] == "passed" for one in records) > 30
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@every_estimator
+def test_estimators_tell_as_many_classes_as_there_are(name: str, classes: int) -> None:
+    """Three classes where the card says multiclass; probabilities in the order of `classes_`."""
+    data = example(name)
+    if classes > 2 and "multiclass" not in find_card(name).targets:
+        return
+    draw = np.random.default_rng(0)
+    y = np.array(["x", "y", "z"], dtype=object)[draw.integers(0, classes, len(data))]
+    x = as_input(data.x)
+    for frame in x.values() if isinstance(x, dict) else [x]:
+        for code, label in enumerate("xyz"[:classes]):
+            frame.iloc[:, code] = frame.iloc[:, code] + 3 * (y == label)
+    made = module(name, "model").build(module(name, "config").tiny()).fit(x, y)
+    found = made.predict_proba(x)
+    assert list(made.classes_) == list("xyz"[:classes]) and found.shape == (len(y), classes)
+    assert (made.classes_[found.argmax(axis=1)] == y).mean() > 1.4 / classes
+
+
+SEQUENCE_TARGETS = [(card.name, kind) for card in CARDS if card.data == "sequences" for kind in card.targets]
+
+
+@pytest.mark.parametrize(("name", "kind"), SEQUENCE_TARGETS)
+def test_networks_learn_every_kind_of_target_on_their_card(name: str, kind: str) -> None:
+    from dataclasses import replace
+
+    from chiasma.data.dataset import Target
+    from chiasma.fit.loop import build_seeded, predict
+
+    data, config = example(name), module(name, "config").tiny()
+    draw = np.random.default_rng(1)
+    n = len(data)
+    target = {
+        "binary": lambda: Target("binary", draw.integers(0, 2, n), ("a", "b")),
+        "multiclass": lambda: Target("multiclass", draw.integers(0, 3, n), ("a", "b", "c")),
+        "multilabel": lambda: Target("multilabel", draw.integers(0, 2, (n, 4)).astype(float), ("a", "b", "c", "d")),
+        "regression": lambda: Target("regression", draw.normal(size=(n, 2)), ("a", "b")),
+    }[kind]()
+    data = replace(data, target=target)
+    task = module(name, "task").make_task(config, data, split_of(data))
+    model = build_seeded(module(name, "model").build, config, target.n_outputs, seed=1)
+    loss = task.loss(model, next(iter(task.batches("train", 1, 0))))
+    loss.backward()
+    assert np.isfinite(float(loss.detach()))
+    assert all(value.grad is not None for value in model.parameters() if value.requires_grad)
+    found = np.column_stack(list(predict(task, model, "test", device="cpu").values()))
+    assert found.shape == (int((split_of(data).part == "test").sum()), len(target.names))
+    if kind in ("binary", "multiclass"):
+        np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
+    elif kind == "multilabel":
+        assert ((found > 0) & (found < 1)).all()
