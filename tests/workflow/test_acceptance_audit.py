@@ -121,6 +121,23 @@ def test_a_run_is_audited_with_its_own_split_and_predictions(small_run, capsys):
     assert written < set(by_name)
 
 
+def test_fine_tuning_on_the_parents_training_part_is_critical(small_run, tmp_path):
+    from chiasma.workflow.fitting import fit
+
+    inputs = {"positives": str(small_run.parent / "peaks.fa"), "negatives": "shuffled"}
+    options = {"device": "cpu", "explain": False, "rivals": False, "draws": 100, "executor": "serial"}
+    for kind, severity in (("chromosome", "ok"), ("random", "critical")):
+        run = fit("cnn", inputs, output=tmp_path / kind, preset="tiny", options={**options, "split": {"kind": kind}},
+                  start=small_run)  # fmt: skip
+        found = json.loads((run.path / "audit.json").read_text())["findings"]
+        finding = next(finding for finding in found if finding["name"] == "inherited-from-parent")
+        assert finding["severity"] == severity and finding["figures"]["compared"].startswith("sequences")
+    again = audit(tmp_path / "random")
+    assert named(again, "inherited-from-parent").severity == "critical"
+    assert named(audit(small_run), "recomputed")  # a run that began with nothing is asked nothing of the kind
+    assert not [finding for finding in audit(small_run).findings if finding.name == "inherited-from-parent"]
+
+
 def test_a_run_brings_its_own_files(small_run, capsys):
     assert chiasma(["audit", str(small_run), "--test", "other.fa"]) == 2
     assert "a run brings its own files" in capsys.readouterr().err

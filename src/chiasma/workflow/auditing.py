@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chiasma.audit.audit import collect
+from chiasma.audit.inheritance import inherited
 from chiasma.core.config import read_toml
-from chiasma.core.errors import UsageError
-from chiasma.data.results import Audit, Predictions
+from chiasma.core.errors import InputError, UsageError
+from chiasma.data.dataset import Dataset
+from chiasma.data.results import Audit, Finding, Predictions
+from chiasma.data.sequences import Sequences
+from chiasma.data.split import Split
 from chiasma.workflow.audit_files import audit_files, skipped
 
 
@@ -87,4 +92,45 @@ def _audit_run(folder: Path, needless: Mapping[str, object], seed: int) -> Audit
     ids, part = (np.array(table.column(name).to_pylist(), dtype=object) for name in ("id", "part"))
     split, claims = read_split(run / "split.parquet"), Predictions(ids, columns, part)
     found = audit_dataset(prepared.dataset, split, seed=seed, predictions=claims)
-    return collect([*found.findings, *map(skipped, prepared.dataset.skips)])
+    start = record.get("start")
+    before = [] if start is None else from_ancestors(Path(start), prepared.dataset, split)
+    return collect([*found.findings, *before, *map(skipped, prepared.dataset.skips)])
+
+
+def from_ancestors(start: Path, dataset: Dataset, split: Split) -> list[Finding]:
+    """What a fine-tuned model inherits from the run it begins with, from the one that began with, and so on.
+
+    Args:
+        start: a run folder; a folder of weights without its split tells nothing.
+        dataset: the examples of the fine-tuned model.
+        split: their division.
+    """
+    from chiasma.split.table import read_split
+
+    found, seen = [], set()
+    folder: Path | None = start
+    while folder is not None and (folder / "split.parquet").is_file() and folder.resolve() not in seen:
+        seen.add(folder.resolve())
+        record = read_toml(folder / "config.toml") if (folder / "config.toml").is_file() else {}
+        parent = _sequences_of(record) if isinstance(dataset.x, Sequences) else None
+        found.append(inherited(dataset, split, read_split(folder / "split.parquet"), parent=parent))
+        before = record.get("start")
+        folder = None if before is None else Path(before)
+    if not found:
+        message = f"What the weights in {start} were learned from is not known: they come without a split."
+        found.append(Finding("dependent-examples", "inherited-from-parent", "note", message))
+    return found
+
+
+def _sequences_of(record: Mapping[str, Any]) -> Dataset | None:
+    """The sequences of a run, read again from its inputs; None where they are gone or of another kind."""
+    from chiasma.workflow.fitting import plan
+    from chiasma.workflow.load_sequences import load_sequences
+
+    try:
+        job = plan(record["method"], record["inputs"], config=record["config"], options=record["options"])
+        if job.method.card.data != "sequences":
+            return None
+        return load_sequences(job.inputs, seed=job.options.seed, length=job.options.length)
+    except (KeyError, InputError, UsageError):
+        return None

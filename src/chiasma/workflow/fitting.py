@@ -232,10 +232,13 @@ def _write_split(prepared: Prepared, folder: Path) -> None:
 def _audit_stage(job: Job, prepared: Prepared, run: RunFolder) -> None:
     if run.done("audit"):
         return
-    from chiasma.audit.audit import audit
+    from chiasma.audit.audit import audit, collect
+    from chiasma.workflow.auditing import from_ancestors
 
     with run.stage("audit"):
         found = audit(prepared.dataset, prepared.split, seed=job.options.seed)
+        if job.start is not None:
+            found = collect([*found.findings, *from_ancestors(job.start, prepared.dataset, prepared.split)])
         write_json(run.work / "audit.json", found.to_dict())
     _say(f"audit: {found.verdict}")
 
