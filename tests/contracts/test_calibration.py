@@ -48,6 +48,17 @@ def test_a_given_test_set_is_calibrated_out_of_fold_and_so_are_the_rivals(tmp_pa
     assert_rivals_calibrated(result.path, result.metrics)
 
 
+def test_sets_for_a_test_part_without_a_view_promise_nothing(tmp_path: Path) -> None:
+    inputs: dict[str, Any] = {"view": {}, "test_view": {}}
+    for view, seed in (("one", 0), ("two", 5)):
+        (tmp_path / view).mkdir()
+        inputs["view"][view], inputs["labels"] = tables(tmp_path / view, samples=60, classes=2, prefix="a", seed=seed)
+    inputs["test_view"]["one"], inputs["test_labels"] = tables(tmp_path, samples=30, classes=2, prefix="b", seed=9)
+    options = {**QUIET, "rivals": False}
+    result = fit("diablo", inputs, output=tmp_path / "r", preset="tiny", options=options)
+    assert "lacks two" in result.metrics["conformal"]["note"]
+
+
 def assert_rivals_calibrated(run: Path, metrics: dict[str, Any]) -> None:
     from chiasma.metrics.score import score
 

@@ -60,6 +60,9 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
         "cross_validation": _cross_validated(folder),
         "conditions": {"seed": options.seed, "unit_name": test.unit_name, "n": len(test)},
     }
+    if sets is not None and (absent := prepared.dataset.notes.get("views absent from the test set")):
+        why = f"the test part lacks {', '.join(absent)}, which calibration had: the promise does not carry over to it"
+        extra["conformal"]["note"] = why
     slices = make_slices(test, test_scores, seed=options.seed, distance=_distance(prepared, test))
     negatives = prepared.dataset.notes.get("negatives")
     document = metrics_document(
