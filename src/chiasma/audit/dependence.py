@@ -204,8 +204,8 @@ def contradictions(context: Context) -> list[Finding]:
         if repeated
         else "Every sequence stands once, on either strand."
     )
-    found = [Finding(PITFALL, "repeated-sequences", severity, message, figures)]
-    return found + ([_in_both(both, context)] if both else [])
+    found = [_in_both(both, context)] if both else []
+    return [*found, Finding(PITFALL, "repeated-sequences", severity, message, figures)]
 
 
 def _in_both(both: int, context: Context) -> Finding:

@@ -108,8 +108,8 @@ def _judge(figures: dict[str, Any], where: str) -> Finding:
     low = r < LIKE * figures["correlation_if_selected"]
     if hole and low and figures["standard_errors"] < -CERTAIN:
         message = (
-            f"{where}next to no feature is associated with the label at less than z = {cut:.2f}, where chance leaves "
-            f"{figures['noise_below_cut']:.0%}, and those strong in training are weak in the test part (r = {r:.2f}; "
+            f"{where}hardly a feature has a weaker association with the label than z = {cut:.2f}, where chance puts "
+            f"{figures['noise_below_cut']:.0%} of them, and those strong in training are weak in the test part (r = {r:.2f}; "
             f"selection on all samples gives {figures['correlation_if_selected']:.2f}): the features were selected by "
             "the label before the split, and the test figures are too good. Select inside the training part."
         )
@@ -122,8 +122,8 @@ def _judge(figures: dict[str, Any], where: str) -> Finding:
         return Finding(PITFALL, "all-features-associated", "warning", message, figures)
     if hole:
         message = (
-            f"{where}next to no feature is associated with the label at less than z = {cut:.2f}, where chance leaves "
-            f"{figures['noise_below_cut']:.0%}: true effects of nearly every feature, or selection by the label. "
+            f"{where}hardly a feature has a weaker association with the label than z = {cut:.2f}, where chance puts "
+            f"{figures['noise_below_cut']:.0%} of them: true effects of nearly every feature, or selection by the label. "
             "If it was selection, it must have happened on other samples than the test part."
         )
         severity = "warning" if low or r < figures["correlation_of_noise"] else "note"
