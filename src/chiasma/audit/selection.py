@@ -109,8 +109,8 @@ def _judge(figures: dict[str, Any], where: str) -> Finding:
     if hole and low and figures["standard_errors"] < -CERTAIN:
         message = (
             f"{where}hardly a feature has a weaker association with the label than z = {cut:.2f}, where chance puts "
-            f"{figures['noise_below_cut']:.0%} of them, and those strong in training are weak in the test part (r = {r:.2f}; "
-            f"selection on all samples gives {figures['correlation_if_selected']:.2f}): the features were selected by "
+            f"{figures['noise_below_cut']:.0%} of them, and those strong in training are weak in the test part "
+            f"(r = {r:.2f}; selection on all samples gives {figures['correlation_if_selected']:.2f}): the features were selected by "
             "the label before the split, and the test figures are too good. Select inside the training part."
         )
         return Finding(PITFALL, "selected-before-split", "critical", message, figures)
@@ -123,8 +123,8 @@ def _judge(figures: dict[str, Any], where: str) -> Finding:
     if hole:
         message = (
             f"{where}hardly a feature has a weaker association with the label than z = {cut:.2f}, where chance puts "
-            f"{figures['noise_below_cut']:.0%} of them: true effects of nearly every feature, or selection by the label. "
-            "If it was selection, it must have happened on other samples than the test part."
+            f"{figures['noise_below_cut']:.0%} of them: true effects of nearly every feature, or selection by the "
+            "label. If it was selection, it must have happened on other samples than the test part."
         )
         severity = "warning" if low or r < figures["correlation_of_noise"] else "note"
         return Finding(PITFALL, "few-features-without-association", severity, message, figures)
