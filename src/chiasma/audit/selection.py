@@ -111,8 +111,8 @@ def _judge(figures: dict[str, Any], where: str) -> Finding:
             f"{where}hardly a feature has a weaker association with the label than z = {cut:.2f}, where chance puts "
             f"{figures['noise_below_cut']:.0%} of them, and those strong in training are weak in the test part "
             f"(r = {r:.2f}; selection on all samples gives {figures['correlation_if_selected']:.2f}): the features "
-            "were selected by the label before the split, and the test figures are too good. Select inside the training "
-            "part."
+            "were selected by the label before the split, and the test figures are too good. Select inside "
+            "the training part."
         )
         return Finding(PITFALL, "selected-before-split", "critical", message, figures)
     if figures["share_not_associated"] <= FEW:
