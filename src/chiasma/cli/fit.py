@@ -97,7 +97,7 @@ def _fit(values: Mapping[str, Any], flags: list[Flag]) -> int:
     if values.get("dry_run"):
         from chiasma.workflow.estimating import estimate_cost
 
-        expected = estimate_cost(job)
+        expected = estimate_cost(job, output=output)
         emit(
             expected,
             "\n".join(f"{key:<12}{value}" for key, value in expected.items()),
