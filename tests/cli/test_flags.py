@@ -17,7 +17,8 @@ def _planned(monkeypatch, *words) -> object:
     """The job that a fit command asks for, without doing it."""
     jobs = []
 
-    def keep(job):
+    def keep(job, *, output):
+        del output
         jobs.append(job)
         return {}
 
