@@ -85,3 +85,10 @@ def test_conformal_sets_cover(cnn_run):
         "positive",
     }
     assert metrics["calibration"]["temperature"] > 0
+
+
+def test_sequences_too_short_for_a_filter_are_counted_and_named(cnn_run, tmp_path):
+    path = tmp_path / "short.fa"
+    path.write_text(">long\n" + "ACGT" * 25 + "\n>stub\nACG\n")
+    said = done("predict", cnn_run, path)
+    assert len(said.out.splitlines()) == 3 and "1 sequences have fewer than" in said.err and "stub" in said.err

@@ -36,3 +36,11 @@ def test_the_best_of_the_tries_is_kept(peaks, tmp_path):
     assert len(cost["tries"]) == 2
     assert load_fitted(run.path).config == tried[cost["tries"].index(min(cost["tries"]))]
     assert (run.path / "log.jsonl").exists()
+
+
+def test_epochs_asked_for_are_meant_on_small_data_too():
+    method = load_method("cnn")
+    assert method.configure().training.min_steps > 0
+    assert method.configure({"training": {"epochs": 2}}).training.min_steps == 0
+    both = method.configure({"training": {"epochs": 2, "min_steps": 9}})
+    assert both.training.min_steps == 9

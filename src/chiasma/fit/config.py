@@ -13,7 +13,7 @@ from chiasma.core.config import Config
 class TrainingConfig(Config):
     """Settings of the training loop."""
 
-    epochs: int = Field(default=20, ge=1, description="most passes over the training part")
+    epochs: int = Field(default=20, ge=1, description="most passes; more on small data, see min_steps")
     min_steps: int = Field(
         default=0,
         ge=0,

@@ -223,6 +223,7 @@ def _learn(data: Dataset, parts: dict[str, np.ndarray], *, length: int | None, s
         "kind": data.target.kind,
         "names": list(data.target.names),
         "length": max(length, shortest),
+        "shortest": shortest,
     }
     if data.target.kind == "regression":
         values = data.target.values.reshape(len(data), -1)[train]

@@ -44,6 +44,9 @@ class Method:
         if preset not in self.presets:
             raise unknown_name(f"preset of {self.name}", preset, self.presets)
         base = self.presets[preset]().model_dump()
+        training = (values or {}).get("training", {})
+        if "epochs" in training and "min_steps" not in training and "min_steps" in base.get("training", {}):
+            base["training"]["min_steps"] = 0  # epochs asked for are meant, however few steps they make
         return self.config_class.parse(_merge(base, values or {}), source=f"{self.name} configuration")
 
     def parameters(self, *, preset: str = "default") -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from chiasma.data.intervals import Intervals
 from chiasma.workflow.evaluating import apply_calibration
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.predictions import conformal_sets, places, prediction_columns, write_table
+from chiasma.workflow.training import too_short
 
 _TABLES = ("view", "matrix", "test_view", "test_matrix")
 """Names under which matrices come."""
@@ -51,6 +53,8 @@ def predict(
             do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
         )
     data, where = read_new(fitted, inputs, seed=seed)
+    for remark in too_short(data.x, fitted.meta.get("task", {})):
+        print(remark, file=sys.stderr, flush=True)
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
     if output is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.config import Config
+from chiasma.core.errors import list_some
 from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
@@ -115,9 +116,21 @@ def _remarks(task: Any, prepared: Prepared) -> list[str]:
     """What the network does not see of the data, or sees besides them, counted."""
     found = [str(skip) for skip in getattr(task, "skips", ())]
     x, length = prepared.dataset.x, task.meta().get("length", 0)
+    found += too_short(x, task.meta())
     if isinstance(x, Sequences) and length > x.lengths.max():
         found.append(f"all {len(x):,} sequences are shorter than the {length} bases the network reads: padded with N")
     return found
+
+
+def too_short(x: Any, meta: dict[str, Any]) -> list[str]:
+    """A line that counts and names sequences with fewer bases than the network needs to see one pattern."""
+    if not isinstance(x, Sequences):
+        return []
+    short = x.ids[x.lengths < meta.get("shortest", 0)]
+    if not len(short):
+        return []
+    least, named = meta["shortest"], list_some(short, most=3)
+    return [f"{len(short):,} sequences have fewer than the {least} bases a filter needs: padded with N ({named})"]
 
 
 def _seeded(config: Config, options: FitOptions) -> Config:
