@@ -115,3 +115,18 @@ def test_breast_cancer_from_files(data_dir):
     assert abs(found["ber"] - 0.0811) < 0.02
     sure = {row["feature"] for row in found["stability"] if row["stability"] == 1 and row["component"] == 1}
     assert {"ZNF552", "KDM4B", "hsa-mir-17"} <= sure
+
+
+def test_probabilities_may_be_held_to_the_views_that_new_samples_have():
+    data = diablo_examples.example(0)
+    views = list(data.x.blocks)
+    assert len(views) > 1
+
+    def make():
+        return diablo_model.build(diablo_config.tiny())
+
+    whole = cross_validate(make, data, seed=1, folds=3, repeats=1)
+    part = cross_validate(make, data, seed=1, folds=3, repeats=1, shown=views[:1])
+    np.testing.assert_array_equal(whole.predicted, part.predicted)
+    assert not np.allclose(whole.probabilities, part.probabilities)
+    np.testing.assert_allclose(part.probabilities.sum(axis=2), 1)

@@ -12,6 +12,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
+from chiasma.data.matrix import Views
 from chiasma.fit.contracts import fit_estimator
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
 
@@ -76,7 +77,13 @@ def stability_tables(stability: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def cross_validate(
-    make_estimator: Callable[[], Any], data: Dataset, *, seed: int, folds: int = 10, repeats: int = 2
+    make_estimator: Callable[[], Any],
+    data: Dataset,
+    *,
+    seed: int,
+    folds: int = 10,
+    repeats: int = 2,
+    shown: Sequence[str] | None = None,
 ) -> CrossValidation:
     """Fit and predict in stratified folds, units whole, anew in every repeat.
 
@@ -87,6 +94,8 @@ def cross_validate(
         seed: of the folds.
         folds: at most the units of the smallest class.
         repeats: how often the folds are drawn.
+        shown: views that the probabilities of held-out samples may use, so that they can calibrate predictions of
+            samples that lack the others; the classes are predicted from all.
 
     Raises:
         InsufficientDataError: a class has a single unit.
@@ -112,9 +121,8 @@ def cross_validate(
             new = data.take(held).x
             answer = [-1 if label is None else int(label) for label in estimator.predict(new)]
             predicted[repeat, held] = answer
-            probabilities[repeat, held[:, None], np.asarray(estimator.classes_, dtype=int)] = estimator.predict_proba(
-                new
-            )
+            place = held[:, None], np.asarray(estimator.classes_, dtype=int)
+            probabilities[repeat, *place] = estimator.predict_proba(_only(new, shown))
             for row in estimator.selected() if hasattr(estimator, "selected") else []:
                 key = (row["view"], row["component"], row["feature"])
                 chosen[key] = chosen.get(key, 0) + 1
@@ -189,3 +197,8 @@ def _stability(chosen: Mapping[tuple[str, int, str], int], fits: int) -> tuple[d
         for (view, component, feature), count in chosen.items()
     ]
     return tuple(sorted(rows, key=lambda row: (-row["stability"], row["component"], row["view"], row["feature"])))
+
+
+def _only(x: Any, shown: Sequence[str] | None) -> Any:
+    """Some of the views of new samples."""
+    return Views({name: x.blocks[name] for name in shown}) if shown is not None and isinstance(x, Views) else x

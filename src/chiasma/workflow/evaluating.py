@@ -12,6 +12,7 @@ import numpy as np
 
 from chiasma.core.files import read_json, write_json
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.matrix import Views
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.calibrating import CLASSES, calibrate, coverage, reliability_figures, save_out_of_fold
 from chiasma.workflow.fitted import Fitted
@@ -61,7 +62,7 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
         "conditions": {"seed": options.seed, "unit_name": test.unit_name, "n": len(test)},
     }
     if sets is not None and (absent := prepared.dataset.notes.get("views absent from the test set")):
-        why = f"the test part lacks {', '.join(absent)}, which calibration had: the promise does not carry over to it"
+        why = f"the test part lacks {', '.join(absent)}, and so calibrating left it out of the held-out samples as well"
         extra["conformal"]["note"] = why
     slices = make_slices(test, test_scores, seed=options.seed, distance=_distance(prepared, test))
     negatives = prepared.dataset.notes.get("negatives")
@@ -92,7 +93,9 @@ def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     if part.target.kind not in CLASSES:
         return
     build = fitted.method.module("model").build
-    found = cross_validate(lambda: build(fitted.config), part, seed=options.seed, repeats=options.repeats)
+    test = prepared.dataset.take(prepared.split.where("test")).x
+    shown = [name for name, has in test.present().items() if has.any()] if isinstance(test, Views) else None
+    found = cross_validate(lambda: build(fitted.config), part, seed=options.seed, repeats=options.repeats, shown=shown)
     save_out_of_fold(folder, found.probabilities[0], part.target.values)
     write_json(folder / "cross_validation.json", found.to_dict())
 
