@@ -160,11 +160,12 @@ def _gather(
     rivals: dict[str, np.ndarray] = {}
     cost: dict[str, Any] = {}
     negatives = None
+    methods = [read_json(run / "compare.json")["method"] for run in runs]
     for run in runs:
         test, own = read_test(run)
         _require_same(runs[0], run)
         record = read_json(run / "compare.json")
-        name = record["method"] if record["method"] not in scores else run.name
+        name = record["method"] if methods.count(record["method"]) == 1 else run.name
         scores[name] = own
         rivals |= test.rivals
         cost |= {name if key == record["method"] else key: value for key, value in record["cost"].items()}
