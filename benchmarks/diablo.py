@@ -87,9 +87,9 @@ def _all_votes(model: Any, x: Any) -> None:
 
 
 def _tune(train: Any) -> None:
-    from chiasma.methods.omics.diablo.views import to_arrays
     from chiasma.stats.block_plsda import PlsdaRules
     from chiasma.stats.block_tuning import TuningRules, tune_keep
+    from chiasma.stats.views import to_arrays
 
     design = np.full((3, 3), 0.1) - 0.1 * np.eye(3)
     grid = {"mrna": (5, 6, 7, 8, 9, 10), "mirna": (5, 10), "protein": (5, 10)}

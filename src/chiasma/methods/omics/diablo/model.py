@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from chiasma.core.rng import generator
 from chiasma.methods.omics.diablo.config import Config
-from chiasma.methods.omics.diablo.views import Arrays, ViewsError, align, to_arrays
 from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
 from chiasma.stats.block_tuning import Tuning, TuningRules, tune_keep
@@ -22,6 +21,7 @@ from chiasma.stats.folds import stratified_folds
 from chiasma.stats.plsda_prediction import NO_CLASS, Verdict, decide
 from chiasma.stats.plsda_state import class_profiles, from_arrays, selected_rows
 from chiasma.stats.plsda_state import to_arrays as state_arrays
+from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
