@@ -64,7 +64,9 @@ class Card(Config):
     title: str
     question: str = Field(description="the question it answers, in one sentence")
     contract: Literal["task", "estimator", "procedure"]
-    data: Literal["sequences", "simulations", "matrix", "views"] = Field(description="what kind of Dataset it takes")
+    data: Literal["sequences", "simulations", "matrix", "views", "pair"] = Field(
+        description="what kind of Dataset it takes"
+    )
     targets: tuple[Literal["binary", "multiclass", "multilabel", "regression", "none"], ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -72,7 +74,8 @@ class Card(Config):
     licences: Licences
     parity: Parity
     rival: str = Field(description="name of the simple rival that it must face")
-    transductive: bool = False
+    transductive: bool = Field(default=False, description="places the samples of its fit and no others")
+    partial: bool = Field(default=False, description="learns from samples that some of the views did not measure")
     receptive_field: int | None = Field(default=None, description="positions one output sees at the default preset")
     parameters: dict[str, int] = Field(
         default_factory=dict, description="trainable parameters by preset, on examples.py"
