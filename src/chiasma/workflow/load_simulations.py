@@ -15,13 +15,17 @@ from chiasma.data.dataset import Dataset, Skip
 from chiasma.data.split import PARTS, Split
 from chiasma.run.simulations import kept
 
+_FIRST = {name: number * 10**9 for number, name in enumerate(PARTS)}
+"""Address at which each part begins: what is tested on does not depend on how much is trained on."""
+
 
 def load_simulations(config: Config, *, seed: int, executor: str = "serial", workers: int = 1) -> tuple[Dataset, Split]:
-    """Examples of a simulating method, addresses counted up from 0, and which part each belongs to.
+    """Examples of a simulating method and which part each belongs to.
 
-    Training takes the first addresses as they come; the parts behind it take those that the method's examples.py
-    admits for scoring (`held_out`), the others are counted. Parts are independent draws, and the proof says that no
-    address is in two of them.
+    Training takes addresses from 0 up as they come. Each other part counts up from an address of its own and takes
+    those that the method's examples.py admits for scoring (`held_out`), the others are counted: two training budgets
+    are tested on the same regions, and the smaller one's simulations are the first of the larger one's. Parts are
+    independent draws, and the proof says that no address is in two of them.
 
     Args:
         config: of a method whose folder has examples.py with `simulated_dataset` and `held_out`; its fields
@@ -34,9 +38,9 @@ def load_simulations(config: Config, *, seed: int, executor: str = "serial", wor
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
     index = list(range(settings.train_examples))
     part = ["train"] * settings.train_examples
-    address, left_out = settings.train_examples, 0
+    left_out = 0
     for name in PARTS[1:]:
-        wanted = getattr(settings, f"{name}_examples")
+        wanted, address = getattr(settings, f"{name}_examples"), _FIRST[name]
         while wanted:
             if examples.held_out(config, seed, address):
                 index.append(address)
