@@ -89,6 +89,11 @@ class Card(Config):
         """Dotted name of the method's package."""
         return f"chiasma.methods.{self.wing}.{self.name.replace('-', '_')}"
 
+    @property
+    def represents(self) -> bool:
+        """Whether the method learns factors of samples, with or without a target, instead of an answer."""
+        return "none" in self.targets and self.data in ("matrix", "views") and self.contract != "task"
+
 
 @cache
 def list_cards(folder: Path = METHODS_FOLDER) -> tuple[Card, ...]:

@@ -1,14 +1,17 @@
-"""The contracts of methods that are no networks: Estimator and Procedure. No torch here; networks see fit/task.py."""
+"""The contracts of methods that are no networks: Estimator, Representation and Procedure. No torch here; networks see
+fit/task.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from inspect import signature
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from chiasma.data.dataset import Dataset
+from chiasma.data.dataset import Dataset, Target
 
 State = tuple[dict[str, np.ndarray], dict[str, Any]]
 """Named arrays, and JSON-ready facts."""
@@ -24,6 +27,38 @@ class Estimator(Protocol):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each of `classes_` (sample, class)."""
+        ...
+
+    def state(self) -> State:
+        """What was learnt."""
+        ...
+
+    @classmethod
+    def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
+        """Fitted again from its state."""
+        ...
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """A matrix method without a target: it learns factors of the samples, and where new samples lie on them.
+
+    Optional: `reconstruct(factors)` -> values of each view (sample, feature) in the units of the input, the one of a
+    matrix called "x"; `loadings()` -> table (feature, factor) of each view; `explained()` -> table (view, factor) of
+    shares of variance; `figures()` -> name to a Figure and its tidy table. One that is transductive on its card has
+    `embedding_` and knows no samples but those of its fit.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from a table, or a mapping of tables (sample, feature); may take `groups`."""
+        ...
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Factors of samples (sample, factor)."""
+        ...
+
+    def get_feature_names_out(self) -> Any:
+        """Names of the factors (factor,)."""
         ...
 
     def state(self) -> State:
@@ -63,3 +98,20 @@ def fit_estimator(estimator: Any, x: Any, y: Any, *, unit: np.ndarray) -> Any:
     if "groups" in signature(estimator.fit).parameters:
         return estimator.fit(x, y, groups=unit)
     return estimator.fit(x, y)
+
+
+def fit_representation(model: Any, data: Dataset, x: Any, *, procedure: bool, seed: int) -> Any:
+    """Fit a method without a target to all samples given.
+
+    Args:
+        model: a Representation, or a Procedure that has its `transform`.
+        data: the samples; a procedure is given these, their target left out.
+        x: the same as tables, for an estimator.
+        procedure: which of both it is.
+        seed: for a procedure.
+    """
+    if procedure:
+        return model.fit(replace(data, target=Target("none", np.zeros(0), ())), seed=seed)
+    if "groups" in signature(model.fit).parameters:
+        return model.fit(x, groups=data.unit)
+    return model.fit(x)

@@ -25,6 +25,8 @@ PRIMARY: dict[str, str] = {
 
 CLASSIFICATION = ("auroc", "auprc", "balanced_accuracy", "mcc", "brier", "ece", "loglik")
 REGRESSION = ("r2", "pearson", "spearman", "rmse")
+EMBEDDING = ("reconstruction_r2", "trustworthiness", "continuity", "neighbour_recall", "distance_correlation")
+"""Of representations, without a target; see `chiasma.metrics.embedding`."""
 LOWER_IS_BETTER = ("brier", "ece", "rmse")
 SPOKEN = {
     "auroc": "AUROC",
@@ -38,6 +40,11 @@ SPOKEN = {
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
     "rmse": "RMSE",
+    "reconstruction_r2": "reconstruction R²",
+    "trustworthiness": "trustworthiness",
+    "continuity": "continuity",
+    "neighbour_recall": "share of nearest neighbours kept",
+    "distance_correlation": "rank correlation of distances",
 }
 """What people call each metric."""
 
@@ -63,8 +70,9 @@ class AnyTarget(Protocol):
 
 def higher_is_better(name: str) -> bool:
     """Whether a larger value of this metric is the better one."""
-    if name not in (*CLASSIFICATION, *REGRESSION):
-        raise unknown_name("metric", name, (*CLASSIFICATION, *REGRESSION))
+    known = (*CLASSIFICATION, *REGRESSION, *EMBEDDING)
+    if name not in known:
+        raise unknown_name("metric", name, known)
     return name not in LOWER_IS_BETTER
 
 

@@ -89,10 +89,17 @@ def compare_all(
     metric = PRIMARY[target.kind] if metric is None else metric
     names = list(scores)
     whole, table = paired_draws(target, scores, unit, metric=metric, seed=seed, draws=draws)
+    return pairs_of_draws(names, whole, table, unit, metric=metric, unit_name=unit_name)
+
+
+def pairs_of_draws(
+    names: Sequence[str], whole: np.ndarray, table: np.ndarray, unit: np.ndarray, *, metric: str, unit_name: str
+) -> list[Pair]:
+    """Every pair of models from one metric of each: on all examples (model,), and on the same draws (model, draw)."""
     n, units = len(unit), len(np.unique(unit))
     pairs = []
     for i, j in combinations(range(len(names)), 2):
-        gaps = table[i] - table[j] if units > 1 else np.full(draws, np.nan)
+        gaps = table[i] - table[j] if units > 1 else np.full(table.shape[1], np.nan)
         gap = Estimate(float(whole[i] - whole[j]), *interval(gaps), unit_name)
         values = float(whole[i]), float(whole[j])
         pairs.append(Pair(names[i], names[j], metric, *values, gap, two_sided_p(gaps), float("nan"), n, units))

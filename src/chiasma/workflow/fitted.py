@@ -15,6 +15,7 @@ from chiasma.core.errors import MismatchError, NotTrainedError, list_some
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.run.folder import require_run
+from chiasma.workflow.head import Headed, factors_of, representation_of
 from chiasma.workflow.method import Method, load_method
 
 
@@ -38,12 +39,14 @@ class Fitted:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the prediction's columns."""
+        """Names of the prediction's columns: the factors where there is no target."""
+        if self.target.kind == "none":
+            return tuple(self.meta["factors"])
         prefix = "yhat_" if self.target.kind == "regression" else "p_"
         return tuple(prefix + name for name in self.target.names)
 
     def scores(self, data: Dataset, *, device: str = "auto", executor: str = "serial", workers: int = 1) -> np.ndarray:
-        """Probabilities or values (example, output) on new data, before calibration."""
+        """Probabilities or values (example, output) on new data, before calibration; without a target, factors."""
         if self.method.card.contract == "task":
             from chiasma.fit.loop import predict
 
@@ -51,9 +54,15 @@ class Fitted:
             task = make_task(self.config, data, None, executor=executor, workers=workers, meta=self.meta["task"])
             found = predict(task, self.model, "all", device=device)
             return np.column_stack([found[name] for name in task.columns])
-        if self.method.card.contract == "procedure":
+        if self.target.kind == "none":
+            return self.factors(data)
+        if self.method.card.contract == "procedure" and not self.method.card.represents:
             return np.asarray(self.model.scores(data), dtype=np.float64)
         return self._placed(np.asarray(self.model.predict_proba(as_frames(data.x, self.meta.get("features")))))
+
+    def factors(self, data: Dataset) -> np.ndarray:
+        """Where samples lie on the factors of a representation (sample, factor)."""
+        return factors_of(representation_of(self.model), as_frames(data.x, self.meta.get("features")))
 
     def _placed(self, found: np.ndarray) -> np.ndarray:
         """Columns where the target has their classes: an estimator knows only those it met, in an order of its own."""
@@ -112,7 +121,10 @@ def load_fitted(path: Path | str) -> Fitted:
         load_module(model, arrays, where=folder)
         model.eval()
     else:
-        model = type(method.module("model").build(config)).from_state(config, arrays, record["state"])
+        kind = type(method.module("model").build(config))
+        state = record["state"]
+        headed = method.card.represents and target.kind != "none"
+        model = Headed.from_state(kind, config, arrays, state) if headed else kind.from_state(config, arrays, state)
     return Fitted(method, config, target, model, record["meta"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,93 +24,95 @@ FEW = 5
 
 def load_views(
     views: Paths,
-    labels: Path | str,
+    labels: Path | str | None = None,
     *,
     seed: int,
     test_views: Paths | None = None,
     test_labels: Path | str | None = None,
     groups: Path | str | None = None,
+    partial: bool = False,
 ) -> tuple[Dataset, Split | None]:
-    """Several matrices and the classes of their samples.
+    """Several matrices, and the classes of their samples where there are any.
 
     Args:
         views: name to file, or one .h5mu file. Samples are rows; a file that has them in columns is turned, judged
-            by the ids of the labels.
-        labels: FILE or FILE:COLUMN.
+            by the ids of the labels, without labels by those of the other views.
+        labels: FILE or FILE:COLUMN; None leaves the samples without a target.
         seed: recorded with a given split; nothing is drawn here.
         test_views: views of a test set already chosen; views that it lacks are NaN.
-        test_labels: its classes.
+        test_labels: its classes; None where there are no labels.
         groups: FILE or FILE:COLUMN, what samples belong together (patient, study); they are then one unit.
+        partial: whether a sample of the train part may lack views.
 
     Returns:
         Dataset with Views, and a Split of kind "given" if there is a test set. A sample of the train part is in
-        every view and has a label; one of the test set has a label and at least one view. The others are skipped,
-        by reason, as are samples that are the only one of their class and test samples of a class never seen.
+        every view (in any, if `partial`) and has a label where there are labels; one of the test set has a label and
+        at least one view. The others are skipped, by reason, as are samples that are the only one of their class and
+        test samples of a class never seen.
 
     Raises:
         MismatchError: ids that match nowhere, test samples that are also train samples, features that differ.
         InsufficientDataError: fewer than two classes.
         UsageError: half of a test set.
     """
-    known = read_labels(labels)
+    known = None if labels is None else read_labels(labels)
     skips: list[Skip] = []
     blocks, notes = _read_views(views, known)
-    ids = _in_all(blocks, known, skips)
-    ids = _without_singletons(ids, known, skips)
-    names = _class_names(known[name] for name in ids)
+    ids = _members(blocks, known, skips, partial=partial)
+    names: tuple[str, ...] = ()
+    if known is not None:
+        ids = _without_singletons(ids, known, skips)
+        names = _class_names(known[name] for name in ids)
     train = Views({name: over(block, ids) for name, block in blocks.items()})
     notes |= _describe(train)
     if test_views is None and test_labels is None:
-        return _grouped(_dataset(train, [known[name] for name in ids], names, skips, notes), groups), None
-    if test_views is None or test_labels is None:
-        raise UsageError("half of a test set", expected="both --test-view (or --test-matrix) and --test-labels")
-    test_known = read_labels(test_labels)
-    test_blocks, _ = _read_views(test_views, test_known)
-    test_blocks = _match_features(test_blocks, blocks, skips)
-    test_ids = _in_any(test_blocks, test_known, skips)
-    if shared := sorted(set(ids) & set(test_ids)):
-        raise MismatchError(
-            f"{len(shared)} samples are in the train and in the test set",
-            got=list_some(shared),
-            expected="each sample once",
-            do="remove them from one of the two: a model is not tested on what it was fitted to",
-        )
-    test_ids = _of_known_class(test_ids, test_known, names, skips)
-    absent = [name for name in blocks if name not in test_blocks]
-    notes["views absent from the test set"] = absent
+        return _grouped(_dataset(train, known, names, skips, notes), groups), None
+    if test_views is None or (test_labels is None) != (labels is None):
+        expected = "both --test-view (or --test-matrix) and --test-labels"
+        got = "test labels, but no --labels" if labels is None else None
+        raise UsageError("half of a test set", got=got, expected=expected if labels is not None else "no --test-labels")
+    test, test_known = _test_set(test_views, test_labels, blocks, skips)
+    test_ids = np.asarray([sample for sample in _union(test)], dtype=object)
+    if test_known is not None:
+        test_ids = _in_any(test, test_known, skips)
+    _require_apart(ids, test_ids)
+    if test_known is not None:
+        test_ids = _of_known_class(test_ids, test_known, names, skips)
+        known = {**(known or {}), **{name: test_known[name] for name in test_ids}}
+    notes["views absent from the test set"] = [name for name in blocks if name not in test]
     both = np.concatenate([ids, test_ids])
     whole = {}
     for name, block in train.blocks.items():
         lower = np.full((len(test_ids), len(block.features)), np.nan)
-        if name in test_blocks:
-            lower = over(test_blocks[name], test_ids).values
+        if name in test:
+            lower = over(test[name], test_ids).values
         whole[name] = Matrix(np.concatenate([block.values, lower]), both, block.features)
-    classes = [known[name] for name in ids] + [test_known[name] for name in test_ids]
     part = np.repeat(np.asarray(["train", "test"], dtype=object), [len(ids), len(test_ids)])
-    split = Split("given", both, part, {"test_labels": str(test_labels), "seed": seed})
-    return _grouped(_dataset(Views(whole), classes, names, skips, notes), groups), split
+    made = {"seed": seed} if test_labels is None else {"test_labels": str(test_labels), "seed": seed}
+    dataset = _dataset(Views(whole), known, names, skips, notes)
+    return _grouped(dataset, groups), Split("given", both, part, made)
 
 
 def load_matrix(
     matrix: Path | str,
-    labels: Path | str,
+    labels: Path | str | None = None,
     *,
     seed: int,
     test_matrix: Path | str | None = None,
     test_labels: Path | str | None = None,
     groups: Path | str | None = None,
 ) -> tuple[Dataset, Split | None]:
-    """One matrix and the classes of its samples; everything as in `load_views`."""
+    """One matrix and the classes of its samples, if any; everything as in `load_views`."""
     test = None if test_matrix is None else {"matrix": test_matrix}
     dataset, split = load_views(
         {"matrix": matrix}, labels, seed=seed, test_views=test, test_labels=test_labels, groups=groups
     )
     assert isinstance(dataset.x, Views)
     only = next(iter(dataset.x.blocks.values()))
-    return _replace_x(dataset, only), split
+    return replace(dataset, x=only), split
 
 
-def load_new(inputs: Mapping[str, Any], *, target: Target, data: str) -> Dataset:
+def load_new(inputs: Mapping[str, Any], *, target: Target, data: str, needs: str = "nothing") -> Dataset:
     """Samples without classes, for prediction.
 
     Args:
@@ -117,6 +120,8 @@ def load_new(inputs: Mapping[str, Any], *, target: Target, data: str) -> Dataset
             `test_matrix` are understood as well.
         target: of the fitted model: names of its outputs.
         data: "views" or "matrix".
+        needs: what a sample must have, else it is skipped: "nothing", "any" (a value in some view) or "all" (one in
+            each view that is given).
 
     Returns:
         Dataset over the union of the samples; a sample that lacks a view has NaN there.
@@ -132,11 +137,12 @@ def load_new(inputs: Mapping[str, Any], *, target: Target, data: str) -> Dataset
         if not isinstance(given, Mapping) and suffix_of(given) != ".h5mu":
             raise UsageError("a view needs its name", got=given, expected="--view NAME=FILE, or one .h5mu file")
         blocks, _ = _read_views(given, None)
-    ids = _union(blocks)
+    skips: list[Skip] = []
+    ids = _union(blocks) if needs == "nothing" else _members(blocks, None, skips, partial=needs == "any")
     views = Views({name: over(block, ids) for name, block in blocks.items()})
     x = views if data == "views" else views.blocks["matrix"]
     unlabelled = Target("none", np.zeros(0), target.names, target.unit)
-    return Dataset(ids, x, unlabelled, np.arange(len(ids)), "sample")
+    return Dataset(ids, x, unlabelled, np.arange(len(ids)), "sample", skips=tuple(skips))
 
 
 def _read_views(paths: Paths, known: Mapping[str, str] | None) -> tuple[dict[str, Matrix], dict[str, Any]]:
@@ -152,15 +158,29 @@ def _read_views(paths: Paths, known: Mapping[str, str] | None) -> tuple[dict[str
             inside = read_h5mu(path).blocks
             blocks |= {key: block.take(~np.isnan(block.values).all(axis=1)) for key, block in inside.items()}
             continue
-        block = read_matrix(path)
-        if known is not None:
-            block, was_turned = orient(block, known)
-            turned += [name] * was_turned
-        blocks[name] = block
+        blocks[name] = read_matrix(path)
+    for name in [name for name in paths if name in blocks]:
+        ids = _ids_of_the_others(name, blocks) if known is None else known
+        blocks[name], was_turned = orient(blocks[name], ids)
+        turned += [name] * was_turned
     if known is not None:
         for name, block in blocks.items():
             _require_common(name, block, known)
     return blocks, {"views turned (samples were in columns)": turned} if turned else {}
+
+
+def _ids_of_the_others(name: str, blocks: Mapping[str, Matrix]) -> set[str]:
+    """Without labels, what may be called a sample: the view's own rows, unless the rows of another view are its columns
+    and no view shares a row with it. Where all views have their samples in columns, those columns are shared.
+    """
+    own = blocks[name]
+    rows, columns = set(own.samples), set(own.features)
+    others = [block for key, block in blocks.items() if key != name]
+    if any(rows & set(other.samples) for other in others):
+        return rows
+    of_rows = {sample for other in others for sample in other.samples if sample in columns}
+    of_columns = {feature for other in others for feature in other.features if feature in columns}
+    return of_rows or of_columns or rows
 
 
 def _require_common(name: str, block: Matrix, known: Mapping[str, str]) -> None:
@@ -185,22 +205,67 @@ def _skip(skips: list[Skip], reason: str, names: Iterable[str]) -> None:
         skips.append(Skip(reason, len(listed), tuple(listed[:FEW])))
 
 
-def _in_all(blocks: Mapping[str, Matrix], known: Mapping[str, str], skips: list[Skip]) -> np.ndarray:
+def _members(
+    blocks: Mapping[str, Matrix], known: Mapping[str, str] | None, skips: list[Skip], *, partial: bool
+) -> np.ndarray:
+    """Samples that have a label, where there are labels, and are measured in every view, or in any if `partial`."""
     everyone = _union(blocks)
     have = {name: set(block.samples[~np.isnan(block.values).all(axis=1)]) for name, block in blocks.items()}
-    _skip(skips, "no label", [name for name in everyone if name not in known])
-    _skip(skips, "a label, but in no view", [name for name in known if name not in set(everyone)])
-    labelled = [name for name in everyone if name in known]
-    for view, members in have.items():
-        _skip(skips, f"not measured in view {view}", [name for name in labelled if name not in members])
-    complete = [name for name in labelled if all(name in members for members in have.values())]
-    if not complete:
+    if known is not None:
+        _skip(skips, "no label", [name for name in everyone if name not in known])
+        _skip(skips, "a label, but in no view", [name for name in known if name not in set(everyone)])
+    labelled = [name for name in everyone if known is None or name in known]
+    measured = set().union(*have.values())
+    if partial:
+        _skip(skips, "no value in any view", [name for name in labelled if name not in measured])
+        kept = [name for name in labelled if name in measured]
+    else:
+        for view, members in have.items():
+            reason = f"not measured in view {view}" if len(have) > 1 else "no value in its row"
+            _skip(skips, reason, [name for name in labelled if name not in members])
+        kept = [name for name in labelled if all(name in members for members in have.values())]
+    if not kept:
         raise MismatchError(
-            "no sample is in every view",
+            "no sample is in every view" if len(have) > 1 and not partial else "no sample has a value",
             got="; ".join(f"{name}: {list_some(block.samples, most=2)}" for name, block in blocks.items()),
             expected="the same sample ids in all views",
         )
-    return np.asarray(complete, dtype=object)
+    return np.asarray(kept, dtype=object)
+
+
+def _test_set(
+    views: Paths, labels: Path | str | None, train: Mapping[str, Matrix], skips: list[Skip]
+) -> tuple[dict[str, Matrix], dict[str, str] | None]:
+    """Views of the test set with the features of the train views, and its labels; empty samples are skipped."""
+    known = None if labels is None else read_labels(labels)
+    blocks, _ = _read_views(views, known)
+    if known is None:
+        blocks = {name: _turned_by_features(name, block, train) for name, block in blocks.items()}
+    blocks = _match_features(blocks, train, skips)
+    if known is None:
+        measured = [name for b in blocks.values() for name in b.samples[~np.isnan(b.values).all(axis=1)]]
+        empty = [name for name in _union(blocks) if name not in set(measured)]
+        _skip(skips, "test sample without a value in any view", empty)
+        blocks = {name: block.take(~np.isin(block.samples, empty)) for name, block in blocks.items()}
+    return blocks, known
+
+
+def _turned_by_features(name: str, block: Matrix, train: Mapping[str, Matrix]) -> Matrix:
+    """A test view with samples in rows: turned where its rows, and not its columns, are the train view's features."""
+    wanted = set(train[name].features) if name in train else set()
+    if wanted & set(block.features) or not wanted & set(block.samples):
+        return block
+    return Matrix(np.ascontiguousarray(block.values.T), block.features, block.samples)
+
+
+def _require_apart(train: np.ndarray, test: np.ndarray) -> None:
+    if shared := sorted(set(train) & set(test)):
+        raise MismatchError(
+            f"{len(shared)} samples are in the train and in the test set",
+            got=list_some(shared),
+            expected="each sample once",
+            do="remove them from one of the two: a model is not tested on what it was fitted to",
+        )
 
 
 def _in_any(blocks: Mapping[str, Matrix], known: Mapping[str, str], skips: list[Skip]) -> np.ndarray:
@@ -287,12 +352,17 @@ def _describe(views: Views) -> dict[str, Any]:
 
 
 def _dataset(
-    x: Views, labels: Sequence[str], names: tuple[str, ...], skips: list[Skip], notes: dict[str, Any]
+    x: Views, known: Mapping[str, str] | None, names: tuple[str, ...], skips: list[Skip], notes: dict[str, Any]
 ) -> Dataset:
-    code = {name: index for index, name in enumerate(names)}
-    values = np.asarray([code[label] for label in labels], dtype=np.int64)
-    target = Target("binary" if len(names) == 2 else "multiclass", values, names)
-    return Dataset(x.samples, x, target, np.arange(len(values)), "sample", {}, tuple(skips), notes)
+    target = Target("none", np.zeros(0), ())
+    if known is not None:
+        code = {name: index for index, name in enumerate(names)}
+        values = np.asarray([code[known[name]] for name in x.samples], dtype=np.int64)
+        target = Target("binary" if len(names) == 2 else "multiclass", values, names)
+    for view, present in x.present().items():
+        if not present.all():
+            notes = {**notes, f"samples without view {view}": int((~present).sum())}
+    return Dataset(x.samples, x, target, np.arange(len(x)), "sample", {}, tuple(skips), notes)
 
 
 def _grouped(dataset: Dataset, groups: Path | str | None) -> Dataset:
@@ -300,16 +370,3 @@ def _grouped(dataset: Dataset, groups: Path | str | None) -> Dataset:
         return dataset
     name = split_column(groups)[1] or "group"
     return with_groups(dataset, read_labels(groups), where=groups, name=name)
-
-
-def _replace_x(dataset: Dataset, x: Matrix) -> Dataset:
-    return Dataset(
-        dataset.ids,
-        x,
-        dataset.target,
-        dataset.unit,
-        dataset.unit_name,
-        dataset.columns,
-        dataset.skips,
-        dataset.notes,
-    )

@@ -13,12 +13,14 @@ from chiasma.core.cards import Card
 from chiasma.core.checks import require_valid
 from chiasma.core.config import Config
 from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
-from chiasma.data.dataset import Dataset
+from chiasma.data.dataset import Dataset, Target
 from chiasma.data.split import Split
 from chiasma.fit.clock import usable_cores
 from chiasma.workflow.options import FitOptions
 
 Inputs = Mapping[str, Any]
+LABEL = "label"
+"""Column of what a sample is called, where a method takes no notice of it."""
 _WORDS = {"negatives": ("shuffled", "genome")}
 """Values of an input that are words and not files."""
 
@@ -78,7 +80,9 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     Raises:
         InputError: all that is wrong with the data, or a split with an empty part.
     """
-    dataset, split = _LOADERS[card.data](config, inputs, options)
+    dataset, split = _LOADERS[card.data](card, config, inputs, options)
+    if card.represents and not {"binary", "multiclass"} & set(card.targets):
+        dataset = _without_target(dataset)
     if dataset.target.kind not in card.targets:
         raise UsageError(
             f"{card.name} cannot predict this kind of target",
@@ -86,6 +90,8 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
             expected=" or ".join(card.targets),
         )
     require_valid(dataset, do="see the message; 'chiasma audit' on the same files lists more")
+    if card.transductive:
+        return Prepared(dataset, _undivided(dataset, split))
     if split is None:
         from chiasma.split.make import make_split
 
@@ -98,6 +104,31 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
     _require_classes(dataset, split)
     return Prepared(_resampled_by_block(dataset, split), split)
+
+
+def _without_target(dataset: Dataset) -> Dataset:
+    """The dataset of a method that takes no classes: those given are kept beside the samples, as column `label`."""
+    if dataset.target.kind == "none":
+        return dataset
+    names = np.asarray(dataset.target.names, dtype=object)
+    columns = {**dataset.columns, LABEL: names[dataset.target.values]}
+    return replace(dataset, target=Target("none", np.zeros(0), ()), columns=columns)
+
+
+def _undivided(dataset: Dataset, given: Split | None) -> Split:
+    """All samples in one part, for a method that places no samples but those of its fit.
+
+    Raises:
+        UsageError: a test set was given.
+    """
+    if given is not None:
+        raise UsageError(
+            "this method is transductive: it places the samples it is fitted to and no others",
+            got="a test set",
+            do="leave the test set out, or give all samples in one file",
+        )
+    warning = "no part was held out: the method places the samples of its fit only, and the scores are of those"
+    return Split("none", dataset.ids, np.full(len(dataset), "train", dtype=object), {}, warnings=(warning,))
 
 
 def _resampled_by_block(dataset: Dataset, split: Split) -> Dataset:
@@ -128,38 +159,42 @@ def _test_ids(options: FitOptions) -> list[str] | None:
     return None if options.test_ids is None else options.test_ids.read_text().split("\n")
 
 
-def _sequences(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+def _sequences(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_sequences import load_sequences
 
-    del config
+    del card, config
     return load_sequences(inputs, seed=options.seed, length=options.length), None
 
 
-def _simulations(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+def _simulations(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_simulations import load_simulations
 
-    del inputs
+    del card, inputs
     workers = options.workers or usable_cores()
     return load_simulations(config, seed=options.seed, executor=options.executor, workers=workers)
 
 
-def _views(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+def _views(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_tables import load_views
 
     del config
-    more = {"test_views": inputs.get("test_view"), "test_labels": inputs.get("test_labels")}
-    return load_views(inputs["view"], str(inputs["labels"]), seed=options.seed, groups=inputs.get("groups"), **more)
+    more: dict[str, Any] = {"test_views": inputs.get("test_view"), "partial": card.partial}
+    return load_views(inputs["view"], inputs.get("labels"), **_common(inputs, options), **more)
 
 
-def _matrix(config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+def _matrix(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_tables import load_matrix
 
-    del config
-    more = {"test_matrix": inputs.get("test_matrix"), "test_labels": inputs.get("test_labels")}
-    return load_matrix(inputs["matrix"], str(inputs["labels"]), seed=options.seed, groups=inputs.get("groups"), **more)
+    del card, config
+    test = inputs.get("test_matrix")
+    return load_matrix(inputs["matrix"], inputs.get("labels"), **_common(inputs, options), test_matrix=test)
 
 
-_LOADERS: dict[str, Callable[[Config, Inputs, FitOptions], tuple[Dataset, Split | None]]] = {
+def _common(inputs: Inputs, options: FitOptions) -> dict[str, Any]:
+    return {"seed": options.seed, "groups": inputs.get("groups"), "test_labels": inputs.get("test_labels")}
+
+
+_LOADERS: dict[str, Callable[[Card, Config, Inputs, FitOptions], tuple[Dataset, Split | None]]] = {
     "sequences": _sequences,
     "simulations": _simulations,
     "views": _views,

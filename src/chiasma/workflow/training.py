@@ -17,8 +17,9 @@ from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
-from chiasma.fit.contracts import Estimator, Procedure, fit_estimator
+from chiasma.fit.contracts import Procedure, fit_estimator, fit_representation
 from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
+from chiasma.workflow.head import build_model, factor_names, representation_of
 from chiasma.workflow.method import Method
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.prepare import Prepared, training_part
@@ -47,11 +48,11 @@ def train_method(
     cpu, wall = cpu_time(), time.perf_counter()
     if method.card.contract == "task":
         config, model, meta, cost = _train_network(method, config, prepared, options, folder, start)
-    elif method.card.contract == "procedure":
+    elif method.card.contract == "procedure" and not method.card.represents:
         model, meta, cost = _train_procedure(method, config, prepared, options)
     else:
         config = _seeded(config, options)
-        model, meta, cost = _train_estimator(method, config, prepared)
+        model, meta, cost = _train_estimator(method, config, prepared, seed=options.seed)
     cost = {"cpu_seconds": cpu_time() - cpu, "seconds": time.perf_counter() - wall, **cost}
     return Fitted(method, config, empty, model, {**meta, "length": options.length}), cost
 
@@ -141,13 +142,23 @@ def _seeded(config: Config, options: FitOptions) -> Config:
     return config.replace(random_state=options.seed)
 
 
-def _train_estimator(method: Method, config: Config, prepared: Prepared) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+def _train_estimator(
+    method: Method, config: Config, prepared: Prepared, *, seed: int
+) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     part = prepared.dataset.take(training_part(prepared))
-    estimator: Estimator = method.module("model").build(config)
-    names = np.asarray(part.target.names, dtype=object)
-    y = names[part.target.values] if part.target.kind in ("binary", "multiclass") else part.target.values
-    fit_estimator(estimator, as_frames(part.x), y, unit=part.unit)
-    return estimator, {"features": _feature_names(part.x)}, {"parameters": None}
+    classes = part.target.kind in ("binary", "multiclass")
+    model = build_model(method, config, classes=classes, seed=seed)
+    meta: dict[str, Any] = {"features": _feature_names(part.x)}
+    if part.target.kind == "none":
+        procedure = method.card.contract == "procedure"
+        fit_representation(model, part, as_frames(part.x), procedure=procedure, seed=seed)
+    else:
+        names = np.asarray(part.target.names, dtype=object)
+        y = names[part.target.values] if classes else part.target.values
+        fit_estimator(model, as_frames(part.x), y, unit=part.unit)
+    if method.card.represents:
+        meta["factors"] = factor_names(representation_of(model))
+    return model, meta, {"parameters": None}
 
 
 def _train_procedure(
