@@ -33,7 +33,7 @@ def explain(
 
     Parameters
     ----------
-    model: a run folder or a folder of weights.
+    model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
     data: sequences to explain (FASTA, or BED with --fasta); not needed for loadings.
     fasta: the genome, for BED.
     motifs: MEME file to name what is found.

@@ -36,7 +36,7 @@ def predict(
 
     Parameters
     ----------
-    model: a run folder or a folder of weights.
+    model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
     data: FASTA, BED (with --fasta), VCF, tree sequence, matrix: what the method takes.
     view: NAME=FILE for methods of several views, repeatable; a view may be left out.
     fasta: the genome, for BED.

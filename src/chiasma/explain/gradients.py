@@ -34,6 +34,19 @@ def _gradient(model: SequenceModel, x: Any, target: int) -> tuple[Any, Any]:
     return output.detach(), torch.zeros_like(x) if gradient is None else gradient
 
 
+def differentiable(model: SequenceModel, codes: np.ndarray, *, target: int = 0) -> bool:
+    """Whether a gradient of one output reaches the input, tried on the first sequence."""
+    import torch
+
+    with evaluating(model), torch.enable_grad():
+        x = one_hot(codes[:1], device=device_of(model)).requires_grad_()
+        try:
+            output = target_output(model, x, target)
+        except Exception:  # whatever a model outside torch says of a tensor that records gradients
+            return False
+        return output.requires_grad and torch.autograd.grad(output.sum(), x, allow_unused=True)[0] is not None
+
+
 def gradients(
     model: SequenceModel, codes: np.ndarray, *, target: int = 0, batch_size: int = 256
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from chiasma.explain.agreement import agreement, completeness
 from chiasma.explain.attention import attention_profile, shows_attention
 from chiasma.explain.deeplift import deep_lift_shap
 from chiasma.explain.deeplift_rules import UnsupportedOperationError
-from chiasma.explain.gradients import input_x_gradient, integrated_gradients, saliency
+from chiasma.explain.gradients import differentiable, input_x_gradient, integrated_gradients, saliency
 from chiasma.explain.match import Match, match_motifs
 from chiasma.explain.motifs import discover_motifs
 from chiasma.explain.mutagenesis import in_silico_mutagenesis
@@ -31,6 +31,8 @@ _REFERENCES = 5
 _CHECKED = 20
 _ACCEPTED = 0.05
 """Median completeness error, relative to the change of output, above which DeepLIFT gives way."""
+_MUTATED = 200
+"""Sequences explained at most where every substitution has to be tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,8 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
         target: output column.
         target_name: name of that column.
         n_attributed: sequences explained at most, drawn at random.
-        method: "auto" is DeepLIFT/SHAP where its rules cover the model, else integrated gradients.
+        method: "auto" is DeepLIFT/SHAP where its rules cover the model, else integrated gradients; mutagenesis, of 200
+            sequences at most, where no gradient reaches the input.
         seed: of that draw and of the references.
         meme: a motif file or motifs to name what is found.
         time_limit_s: of TF-MoDISco.
@@ -88,6 +91,10 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
     if reference not in ("dinucleotide-shuffled", "zeros"):
         raise UsageError("unknown reference", got=reference, expected="dinucleotide-shuffled or zeros")
     notes: dict[str, Any] = {"n_given": len(sequences), "reference": reference, "messages": []}
+    first = sequences.take(np.arange(1)).padded(int(sequences.lengths.max()))
+    if method == "auto" and not differentiable(model, first, target=target):
+        method, n_attributed = "ism", min(n_attributed, _MUTATED)
+        notes["messages"].append(f"no gradient reaches the input: mutagenesis, of {_MUTATED} sequences at most")
     if len(sequences) > n_attributed:
         chosen = generator(seed, "explained").choice(len(sequences), n_attributed, replace=False)
         sequences = sequences.take(np.sort(chosen))

@@ -21,6 +21,7 @@ _HOME = {
     "new_method": "scaffolding",
     "predict": "predicting",
     "report": "citing",
+    "resolve_model": "model",
     "reproduce": "reproducing",
     "show_method": "listing",
     "simulate": "simulating",

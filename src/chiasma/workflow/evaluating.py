@@ -16,6 +16,7 @@ from chiasma.data.matrix import Views
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.calibrating import CLASSES, calibrate, coverage, reliability_figures, save_out_of_fold
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.model import Model
 from chiasma.workflow.opponents import Opponents, load_opponents
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.predictions import conformal_sets, write_predictions
@@ -108,7 +109,7 @@ def _cross_validated(folder: Path) -> dict[str, Any] | None:
     return {key: value for key, value in read_json(path).items() if key not in ("stability", "cpu_seconds")}
 
 
-def apply_calibration(fitted: Fitted, raw: np.ndarray) -> np.ndarray:
+def apply_calibration(fitted: Model, raw: np.ndarray) -> np.ndarray:
     """Scores after the temperature fitted on the calibration part; regression and uncalibrated models as they are."""
     from chiasma.uncertainty.calibration import apply_temperature
 

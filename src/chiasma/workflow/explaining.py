@@ -8,14 +8,14 @@ from typing import Any
 
 from chiasma.core.errors import UsageError
 from chiasma.data.sequences import Sequences
-from chiasma.workflow.fitted import load_fitted
 from chiasma.workflow.interpreting import explain_dataset
+from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.predicting import read_new
 
 
 def explain(
-    model: Path | str,
+    model: Any,
     inputs: Mapping[str, Any],
     *,
     output: Path | str,
@@ -24,20 +24,22 @@ def explain(
     """Attributions, motifs and matches of a sequence model, or loadings of a matrix method, into a folder.
 
     Args:
-        model: a run folder or a folder of weights.
+        model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
         inputs: {"input": FILE} with the sequences to explain, "fasta" for BED; empty for loadings.
         output: the folder to write.
         options: seed, motif file, number of examples, time limit.
     """
-    fitted, options = load_fitted(model), options or FitOptions()
+    fitted, options = resolve_model(model), options or FitOptions()
     folder = Path(output)
-    if not inputs and hasattr(fitted.model, "loadings"):
+    if not isinstance(fitted, OwnModel) and not inputs and hasattr(fitted.model, "loadings"):
         from chiasma.explain.loadings import write_loadings
 
         write_loadings(folder, fitted.model.loadings())
         return folder
     data, _ = read_new(fitted, inputs, seed=options.seed)
-    if not isinstance(data.x, Sequences):
+    if isinstance(fitted, OwnModel):
+        fitted = fitted.measured(data)
+    elif not isinstance(data.x, Sequences):
         raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
     explain_dataset(fitted, data, options, folder=folder, known=False)
     return folder

@@ -11,6 +11,7 @@ from chiasma.core.files import read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.model import Model
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.prepare import Prepared, training_part
 
@@ -37,7 +38,7 @@ def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) ->
         write_variates(folder, fitted.model, prepared.dataset.take(training_part(prepared)))
 
 
-def explain_dataset(fitted: Fitted, data: Dataset, options: FitOptions, *, folder: Path, known: bool = True) -> None:
+def explain_dataset(fitted: Model, data: Dataset, options: FitOptions, *, folder: Path, known: bool = True) -> None:
     """Attributions, motifs and their matches for the examples that carry the explained class.
 
     Args:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.errors import UsageError
-from chiasma.data.dataset import Dataset, Skip
+from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.intervals import Intervals
 from chiasma.workflow.evaluating import apply_calibration
-from chiasma.workflow.fitted import Fitted, load_fitted
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.predictions import conformal_sets, places, prediction_columns, write_table
 from chiasma.workflow.training import too_short
 
@@ -22,7 +23,7 @@ _TABLES = ("view", "matrix", "test_view", "test_matrix")
 
 
 def predict(
-    model: Path | str,
+    model: Any,
     inputs: Mapping[str, Any],
     *,
     output: Path | str | None = None,
@@ -32,7 +33,7 @@ def predict(
     """Predict on new files with a run's model; probabilities are calibrated as they were in the run.
 
     Args:
-        model: a run folder or a folder of weights.
+        model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
         inputs: the card's inputs by name, or {"input": FILE} for the first of them; for genotypes also region,
             samples.
         output: where to write; the suffix chooses the format (see `write_table`).
@@ -46,14 +47,17 @@ def predict(
         UsageError: the method is transductive, or the input is not what it takes.
         NotTrainedError: `model` is the name of a method, not of a trained model.
     """
-    fitted = load_fitted(model)
-    if fitted.method.card.transductive:
+    fitted = resolve_model(model)
+    if not isinstance(fitted, OwnModel) and fitted.method.card.transductive:
         raise UsageError(
             f"{fitted.method.name} is transductive: it describes the samples it was fitted to, no new ones",
             do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
         )
     data, where = read_new(fitted, inputs, seed=seed)
-    for remark in too_short(data.x, fitted.meta.get("task", {})):
+    if isinstance(fitted, OwnModel):
+        fitted = fitted.measured(data)
+    remarks = fitted.remarks(data) if isinstance(fitted, OwnModel) else too_short(data.x, fitted.meta.get("task", {}))
+    for remark in remarks:
         print(remark, file=sys.stderr, flush=True)
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
@@ -62,26 +66,18 @@ def predict(
     return columns, data.skips
 
 
-def read_new(fitted: Fitted, inputs: Mapping[str, Any], *, seed: int) -> tuple[Dataset, Intervals | None]:
-    """New input for a fitted model, and where its examples lie on a genome if known."""
-    kind = fitted.method.card.data
+def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int) -> tuple[Dataset, Intervals | None]:
+    """New input for a model, and where its examples lie on a genome if known."""
     given = {key: value for key, value in inputs.items() if value is not None}
-    first = fitted.method.card.inputs[0].name
-    if not any(given.get(name) for name in ("input", "positives", "sequences", "genotypes", *_TABLES)):
-        raise UsageError("no input to predict on", expected=f"a file as for --{first} of chiasma fit", where="INPUT")
-    for name in ("input", "positives", "sequences", "genotypes", "fasta"):
-        if name in given and not Path(str(given[name])).exists() and str(given[name]) != "-":
-            raise UsageError("no such file", where=name, got=given[name], expected="a file", do="check the path")
-    if kind == "sequences":
-        from chiasma.workflow.load_sequences import load_unlabelled
-
-        path = given.get("input") or given.get("positives") or given.get("sequences")
+    if isinstance(fitted, OwnModel):
+        _require_files(given, first="sequences")
+        return _read_sequences(given, target=None, length=fitted.length)
+    card = fitted.method.card
+    _require_files(given, first=card.inputs[0].name)
+    if card.data == "sequences":
         # As long as the fit read them: what the network crops or pads, its task does, here as there.
-        data = load_unlabelled(
-            str(path), target=fitted.target, fasta=given.get("fasta"), length=fitted.meta.get("length")
-        )
-        return data, places(data)
-    if kind == "simulations":
+        return _read_sequences(given, target=fitted.target, length=fitted.meta.get("length"))
+    if card.data == "simulations":
         from chiasma.workflow.load_haplotypes import load_haplotypes
 
         return load_haplotypes(
@@ -94,4 +90,23 @@ def read_new(fitted: Fitted, inputs: Mapping[str, Any], *, seed: int) -> tuple[D
         )
     from chiasma.workflow.load_tables import load_new
 
-    return load_new(given, target=fitted.target, data=kind), None
+    return load_new(given, target=fitted.target, data=card.data), None
+
+
+def _require_files(given: Mapping[str, Any], *, first: str) -> None:
+    """An input, and every file named is there."""
+    if not any(given.get(name) for name in ("input", "positives", "sequences", "genotypes", *_TABLES)):
+        raise UsageError("no input to predict on", expected=f"a file as for --{first} of chiasma fit", where="INPUT")
+    for name in ("input", "positives", "sequences", "genotypes", "fasta"):
+        if name in given and not Path(str(given[name])).exists() and str(given[name]) != "-":
+            raise UsageError("no such file", where=name, got=given[name], expected="a file", do="check the path")
+
+
+def _read_sequences(
+    given: Mapping[str, Any], *, target: Target | None, length: int | None
+) -> tuple[Dataset, Intervals | None]:
+    from chiasma.workflow.load_sequences import load_unlabelled
+
+    path = given.get("input") or given.get("positives") or given.get("sequences")
+    data = load_unlabelled(str(path), target=target, fasta=given.get("fasta"), length=length)
+    return data, places(data)

@@ -15,11 +15,12 @@ from chiasma.data.intervals import Intervals
 from chiasma.data.results import Predictions
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.model import Model
 
 SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", ".json")
 
 
-def conformal_sets(fitted: Fitted, scores: np.ndarray) -> np.ndarray | None:
+def conformal_sets(fitted: Model, scores: np.ndarray) -> np.ndarray | None:
     """Sets (example, class) of booleans, or intervals (example, track, 2) for regression; None if not calibrated."""
     record = fitted.meta.get("conformal")
     if record is None:
@@ -45,7 +46,7 @@ def set_texts(target: Target, sets: np.ndarray | None) -> np.ndarray | None:
     return np.asarray(rows, dtype=object)
 
 
-def prediction_columns(fitted: Fitted, data: Dataset, scores: np.ndarray, sets: np.ndarray | None) -> dict[str, Any]:
+def prediction_columns(fitted: Model, data: Dataset, scores: np.ndarray, sets: np.ndarray | None) -> dict[str, Any]:
     """The columns of a prediction table on new data: id, then p_CLASS or yhat_TRACK, then set."""
     columns: dict[str, Any] = {"id": data.ids.astype(str)}
     columns |= {name: scores[:, index] for index, name in enumerate(fitted.columns)}
