@@ -9,13 +9,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from chiasma.core.config import Config
 from chiasma.stats.block_plsda import TooFewClassesError
-
-VIEW = "x"
-"""Name of the one matrix in tables of loadings."""
+from chiasma.stats.matrix_input import constant_columns, feature_names, input_facts, read_matrix, restore_input
 
 
 class MatrixClassifier(ClassifierMixin, BaseEstimator, ABC):
@@ -44,8 +42,7 @@ class MatrixClassifier(ClassifierMixin, BaseEstimator, ABC):
     def feature_names(self) -> list[str]:
         """Names of the features in the order of `fit`; x0, x1, ... where it saw none."""
         check_is_fitted(self, "classes_")
-        unnamed = [f"x{column}" for column in range(self.n_features_in_)]
-        return [str(name) for name in getattr(self, "feature_names_in_", unnamed)]
+        return feature_names(self)
 
     def _config(self) -> Any:
         """The validated parameters.
@@ -61,45 +58,34 @@ class MatrixClassifier(ClassifierMixin, BaseEstimator, ABC):
         Raises:
             ValueError: the data cannot be used. TooFewClassesError: only one class is present.
         """
-        values, labels = validate_data(
-            self, _plain(X), y, dtype=np.float64, order="C", ensure_all_finite="allow-nan", ensure_min_samples=2
-        )
-        _refuse_infinity(values)
+        if y is None:
+            raise ValueError("requires y to be passed, but the target y is None")
+        values, labels = read_matrix(self, X, y=y, reset=True, least=2)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise TooFewClassesError(
                 "only one class is present", got=f"{len(self.classes_)} class", expected="two or more classes"
             )
-        lowest, highest = np.fmin.reduce(values), np.fmax.reduce(values)
-        self.constant_features_ = np.flatnonzero(~(highest > lowest))
+        self.constant_features_ = constant_columns(values)
         return values, codes
 
     def _new(self, X: Any) -> np.ndarray:
         """Values of new samples (sample, feature), features in the order of `fit`."""
         check_is_fitted(self, "classes_")
-        values = validate_data(self, _plain(X), dtype=np.float64, order="C", ensure_all_finite="allow-nan", reset=False)
-        _refuse_infinity(values)
+        values: np.ndarray = read_matrix(self, X, reset=False)
         return values
 
     def _facts(self) -> dict[str, Any]:
         """JSON-ready facts that `_restored` takes back."""
-        return {
-            "classes": self.classes_.tolist(),
-            "features": self.feature_names(),
-            "named": hasattr(self, "feature_names_in_"),
-            "constant": self.constant_features_.tolist(),
-        }
+        return {"classes": self.classes_.tolist()} | input_facts(self)
 
     @classmethod
     def _restored(cls, config: Config, facts: Mapping[str, Any]) -> Self:
         """An estimator with that configuration and those facts, its learnt arrays still missing."""
         self = cls(**{name: getattr(config, name) for name in type(config).model_fields})
         self.classes_ = np.asarray(facts["classes"])
-        self.n_features_in_ = len(facts["features"])
-        if facts["named"]:
-            self.feature_names_in_ = np.asarray(facts["features"], dtype=object)
-        self.constant_features_ = np.asarray(facts["constant"], dtype=np.int64)
+        restore_input(self, facts)
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -124,17 +110,3 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     """Probabilities (sample, class) that are proportional to the exponentials of the scores."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _refuse_infinity(values: np.ndarray) -> None:
-    if np.isinf(values).any():
-        raise ValueError("Input X contains infinity")
-
-
-def _plain(X: Any) -> Any:
-    """A Matrix as a DataFrame, so that feature names are seen; all else unchanged."""
-    if not hasattr(X, "features") or hasattr(X, "columns"):
-        return X
-    import pandas as pd
-
-    return pd.DataFrame(X.values, index=X.samples, columns=[str(feature) for feature in X.features])

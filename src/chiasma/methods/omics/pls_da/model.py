@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from chiasma.methods.omics.pls_da.config import Config
 from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.block_summary import explained_variance
-from chiasma.stats.matrix_classifier import VIEW, MatrixClassifier
+from chiasma.stats.matrix_classifier import MatrixClassifier
+from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.plsda_prediction import Verdict, decide
 from chiasma.stats.plsda_state import from_arrays, to_arrays
 from chiasma.stats.vip import importance_in_projection
