@@ -53,11 +53,16 @@ def test_outside_is_skipped_padded_or_refused(genome):
         extract(genome, places, outside="error")
 
 
-def test_wrong_reference_is_refused(genome):
+def test_intervals_beyond_the_end_are_counted_unless_all_are(genome):
     places = make_intervals(["1"] * 3, [0, 5000, 6000], [4, 5004, 6004])
-    with pytest.raises(MismatchError, match="2 of 3") as error:
-        extract(genome, places)
-    assert "same species and build" in str(error.value)
+    sequences, skips = extract(genome, places)
+    assert len(sequences) == 1 and [(skip.count, skip.examples[0]) for skip in skips] == [(2, "1:5000-5004")]
+    for number, outside in enumerate(("skip", "pad", "error"), start=2):
+        with pytest.raises(MismatchError, match="2 of 2"):
+            extract(genome, places.take(np.array([1, 2])), outside=outside)
+        with pytest.raises(MismatchError, match="2 of 3") as error:
+            extract(genome, make_intervals(["1", "9", "9"], [0, 0, number], [4, 4, 8]), outside=outside)
+        assert "same species and build" in str(error.value)
     with pytest.raises(InsufficientDataError):
         extract(genome, places.take(np.zeros(0, int)))
 

@@ -72,6 +72,26 @@ def test_labels_in_headers(tmp_path, text):
     assert target.names == ("x", "y") and target.values[:2].tolist() == [0, 1]
 
 
+def test_several_labels_are_read_alike_from_headers_and_tables(tmp_path):
+    labels = ["one|two", "two;three", "one"]
+    table = "sequence\tlabel\n" + "".join(f"ACGT\t{label}\n" for label in labels)
+    expected, _ = _target(_write(tmp_path, table, "x.tsv"))
+    assert expected.kind == "multilabel" and expected.names == ("one", "three", "two")
+    for header in (">s{i} label={label} x\n", ">s{i} class={label}\n", ">s{i} label={label},size=3\n"):
+        text = "".join(header.format(i=i, label=label) + "ACGT\n" for i, label in enumerate(labels))
+        found, _ = _target(_write(tmp_path, text, "x.fa"))
+        assert found.kind == "multilabel" and found.names == expected.names, header
+        assert np.array_equal(found.values, expected.values)
+    two, _ = _target(_write(tmp_path, ">a label=one|two\nAC\n>b label=two\nAC\n", "y.fa"))
+    assert two.kind == "multilabel" and two.values.tolist() == [[1, 1], [0, 1]]
+
+
+def test_a_mark_before_the_label_ends_it(tmp_path):
+    for text in (">a|label=x|chr1\nAC\n>b|label=y|chr2\nAC\n", ">a;label=x;size=3\nAC\n>b;label=y;size=1\nAC\n"):
+        target, _ = _target(_write(tmp_path, text, "x.fa"))
+        assert target.kind == "binary" and target.names == ("x", "y")
+
+
 def test_unlabelled_fasta_has_no_labels(tmp_path):
     assert read_labelled(_write(tmp_path, ">a\nACGT\n>b\nAC\n", "x.fa")).labels == {}
 

@@ -13,6 +13,7 @@ from chiasma.core.errors import FormatError, MismatchError
 from chiasma.data.results import Audit, Finding
 from chiasma.data.sequences import decode
 from chiasma.workflow.audit_files import audit_files
+from command_line import call, done
 
 
 def named(found: Audit, name: str) -> list[Finding]:
@@ -135,3 +136,15 @@ def test_the_case_trap_of_the_promoters(data_dir):
     assert split.kind == "homology" and split.proof["largest_containment"]["test_examples_at_least"]["0.5"] == 0
     finding = named(audit(data, split), "letter-case")[0]
     assert finding.severity == "warning" and finding.pitfall == "format" and finding.figures["value"] > 0.99
+
+
+def test_positives_alone_are_audited_beside_their_twins(peaks, tmp_path):
+    record = done("audit", "--positives", peaks, "--json").json
+    same = done("audit", "--positives", peaks, "--negatives", "shuffled", "--json").json
+    assert record == same
+    names = {finding["name"] for finding in record["findings"]}
+    assert "own-split" in names and not any(finding["severity"] == "critical" for finding in record["findings"])
+    assert "300" in str(record), "a twin for each peak"
+    assert call("audit", "--positives", peaks, "--labels", peaks).code == 2
+    assert call("audit", "--negatives", peaks).code == 2
+    assert call("audit", "--positives", peaks, "--negatives", "genome").code == 2

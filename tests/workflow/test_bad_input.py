@@ -154,6 +154,13 @@ def test_bed_beyond_the_chromosome_is_skipped_by_name(tmp_path, genome):
     assert "chr" in answer.err and "2" in answer.err
 
 
+def test_bed_mostly_beyond_the_chromosome_is_read(tmp_path, genome):
+    inside = [(f"chr{c}", 100 * i, 100 * i + 60) for c in range(1, 11) for i in range(16)]
+    path = _bed(tmp_path / "b.bed", [*inside, *[("chr2", 9000 + i, 9060 + i) for i in range(200)]])
+    answer = _fit(path, tmp_path, "--fasta", genome)
+    assert answer.code == 0 and "200 skipped: beyond the end of the contig (chr2:9000-9060" in answer.err, answer.err
+
+
 def test_bed_wholly_beyond_the_chromosome(tmp_path, genome):
     path = _bed(tmp_path / "b.bed", [("chr1", 9000 + i, 9060 + i) for i in range(50)])
     refused(_fit(path, tmp_path, "--fasta", genome), 3, genome, "chr1:9000-9060", folder=tmp_path)

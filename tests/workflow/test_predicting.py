@@ -25,6 +25,14 @@ def test_every_format_holds_the_same_numbers(cnn_run, peaks, tmp_path):
     assert len(table) == 301 and table[0] == "id\tp_negative\tp_positive\tset"
 
 
+def test_json_beside_a_file_is_a_summary(cnn_run, peaks, tmp_path):
+    record = done("predict", cnn_run, peaks, "-o", tmp_path / "p.tsv", "--json").json
+    assert record["output"] == str(tmp_path / "p.tsv") and record["count"] == 300
+    assert record["columns"] == ["id", "p_negative", "p_positive", "set"]
+    rows = (tmp_path / "p.tsv").read_text().splitlines()[1:]
+    assert len(rows) == 300 and [row["id"] for row in record["first"]] == [row.split("\t")[0] for row in rows[:5]]
+
+
 def test_places_are_sorted_and_those_of_the_headers(cnn_run, peaks, tmp_path):
     done("predict", cnn_run, peaks, "-o", tmp_path / "p.bed")
     rows = [line.split("\t") for line in (tmp_path / "p.bed").read_text().splitlines()]

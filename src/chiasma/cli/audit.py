@@ -32,7 +32,7 @@ def audit(
     train: Path | None = None,
     test: Path | None = None,
     positives: Path | None = None,
-    negatives: Path | None = None,
+    negatives: str | None = None,
     labels: Annotated[list[str] | None, Parameter(negative="")] = None,
     predictions: Path | None = None,
     fasta: Path | None = None,
@@ -48,7 +48,7 @@ def audit(
     train: somebody's training part.
     test: their test part.
     positives: the examples of one class, instead of DATA.
-    negatives: those of the other.
+    negatives: those of the other: a file, or as for fit shuffled (the default) or genome.
     labels: F[:COLUMN] with the label of each id, repeatable.
     predictions: their predictions on the test part (id, y, p).
     fasta: the genome, for BED.
@@ -58,10 +58,10 @@ def audit(
     """
     from chiasma.workflow.auditing import audit as run_audit
 
-    if (positives is None) != (negatives is None) or (positives is not None and data is not None):
-        raise UsageError("--positives and --negatives belong together and stand instead of DATA")
+    if (positives is None and negatives is not None) or (positives is not None and data is not None):
+        raise UsageError("--positives stands instead of DATA, and --negatives beside it")
     found = run_audit(
-        data if positives is None or negatives is None else {"positive": positives, "negative": negatives},
+        data if positives is None else {"positive": positives, "negative": negatives or "shuffled"},
         train=train,
         test=test,
         labels=labels,

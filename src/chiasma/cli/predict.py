@@ -11,6 +11,9 @@ from chiasma.cli.flags import name_and_file
 from chiasma.cli.output import emit, say
 from chiasma.cli.standard_input import spooled
 
+_FIRST = 5
+"""Rows of the summary that --json prints beside --output."""
+
 
 def register(app: App, arguments: list[str]) -> None:
     """Add the verb."""
@@ -45,7 +48,7 @@ def predict(
     output: the suffix chooses .parquet .tsv .csv .json .bed or .bedgraph; default a table on stdout.
     device: auto, cpu, cuda or mps.
     seed: root of any random choice.
-    json: print the predictions as JSON.
+    json: print the predictions as JSON; with --output a summary: path, count, columns, the first rows.
     """
     from chiasma.workflow.predicting import predict as run_predict
 
@@ -60,12 +63,15 @@ def predict(
     columns, skips = run_predict(model, inputs, output=output, device=device, seed=seed)
     for skip in skips:
         say(str(skip))
-    names = list(columns)
-    if output is None or json:
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    names, count = list(columns), len(columns["id"])
+    shown = {name: values if output is None else values[:_FIRST] for name, values in columns.items()}
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*shown.values(), strict=True)]
+    if output is None:
         body = "\n".join("\t".join(_text(value) for value in row.values()) for row in rows)
         emit(rows, "\t".join(names) + "\n" + body, as_json=json)
-    say(f"{len(columns['id']):,} predictions{f' in {output}' if output else ''}")
+    elif json:
+        emit({"output": output, "count": count, "columns": names, "first": rows}, "", as_json=True)
+    say(f"{count:,} predictions{f' in {output}' if output else ''}")
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,7 @@ _SAME = 0.9
 
 Outside = Literal["skip", "pad", "error"]
 MOST_OUTSIDE = 0.5
-"""Above this share of intervals off the genome, the genome is taken to be the wrong one."""
+"""Above this share of intervals on contigs that the genome lacks, the genome is taken to be the wrong one."""
 
 
 def fixed_windows(intervals: Intervals, length: int) -> Intervals:
@@ -48,16 +48,16 @@ def extract(genome: Genome, intervals: Intervals, *, outside: Outside = "skip") 
         The sequences, their intervals set, and one Skip for each reason.
 
     Raises:
-        MismatchError: no contig is known; or more than half of the intervals lie off the genome, which tells of a
-            wrong reference; or, where asked for, any does.
+        MismatchError: more than half of the intervals are on contigs that the genome lacks, or all lie off it, which
+            tells of a wrong reference; or, where asked for, any does.
     """
     contig = genome.contig_indices(intervals.chrom)
     known = contig >= 0
     length = genome.lengths[np.where(known, contig, 0)]
     beyond = known & ((intervals.start < 0) | (intervals.end > length))
     wholly = known & ((intervals.start >= length) | (intervals.end <= 0))
-    _refuse_wrong_genome(genome, intervals, lost=~known | wholly, beyond=beyond, outside=outside)
-    drop_beyond = beyond if outside == "skip" else wholly
+    drop_beyond = wholly if outside == "pad" else beyond
+    _refuse_wrong_genome(genome, intervals, unknown=~known, off=~known | drop_beyond, outside=outside)
     skips = _skips(intervals, {"contig absent from the genome": ~known, "beyond the end of the contig": drop_beyond})
     keep = np.flatnonzero(known & ~drop_beyond)
     places = intervals.take(keep)
@@ -122,20 +122,18 @@ def _skips(intervals: Intervals, reasons: dict[str, np.ndarray]) -> list[Skip]:
 
 
 def _refuse_wrong_genome(
-    genome: Genome, intervals: Intervals, *, lost: np.ndarray, beyond: np.ndarray, outside: Outside
+    genome: Genome, intervals: Intervals, *, unknown: np.ndarray, off: np.ndarray, outside: Outside
 ) -> None:
     if not len(intervals):
         raise InsufficientDataError("no intervals", where=genome.source or None, expected="one interval or more")
-    off = lost | (beyond if outside != "pad" else lost)
-    share = off.mean()
-    if share <= MOST_OUTSIDE and not (outside == "error" and (lost | beyond).any()):
+    wrong = bool(unknown.mean() > MOST_OUTSIDE or off.all())
+    if not wrong and not (outside == "error" and off.any()):
         return
-    off = lost | beyond
     raise MismatchError(
         f"{int(off.sum())} of {len(intervals)} intervals lie off the genome",
         where=genome.source or None,
         got=list_some(intervals.names[off], most=3),
         expected="intervals on the genome they were called on; contigs here: "
         + list_some(f"{name} ({size:,} bp)" for name, size in zip(genome.names, genome.lengths, strict=True)),
-        do="give the FASTA of the same species and build" if share > MOST_OUTSIDE else "remove these intervals",
+        do="give the FASTA of the same species and build" if wrong else "remove these intervals",
     )

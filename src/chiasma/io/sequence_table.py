@@ -32,7 +32,9 @@ _SEQUENCE_NAMES = ("sequence", "seq", "dna", "dna_sequence")
 _ID_NAMES = ("id", "name", "seq_id", "sequence_id", "header")
 _LABEL_NAMES = ("label", "labels", "class", "target", "y", "expression")
 _GROUP_NAMES = ("group", "study", "library", "patient")
-_LABEL_IN_HEADER = re.compile(r"(?:^|[\s|;,])(?:label|class)=([^\s|]+)", re.IGNORECASE)
+_LABEL_IN_HEADER = re.compile(r"(?:^|([\s|;,]))(?:label|class)=(\S+)", re.IGNORECASE)
+_NEXT_FIELD = re.compile(r"[|;,](?=\w+=)")
+_BETWEEN_LABELS = re.compile(r"[|;]")
 _FALSE = {"0", "negative", "neg", "no", "false", "control", "background", "non", "-1"}
 _MOST_INTEGER_CLASSES = 20
 """One column of integers with more values than this is a measurement, not a class."""
@@ -61,9 +63,10 @@ def read_labelled(path: Path | str) -> LabelledSequences:
     """Read labelled sequences: FASTA or a table, told apart by content.
 
     FASTA labels are `label=X` (or `class=X`) in the header, the last field of headers with `|`, or the whole header
-    where few headers repeat often. A table has one column of DNA, or of k-mers overlapping by k - 1 (DNABERT), and
-    label columns: those named label, class, target, y, expression, or else all others that are not id or group; a
-    line of headings is optional.
+    where few headers repeat often; `label=X|Y` and `label=X;Y` are several labels of one sequence, as in a table.
+    Where `|`, `;` or `,` stands before `label=`, the same mark ends it. A table has one column of DNA, or of k-mers
+    overlapping by k - 1 (DNABERT), and label columns: those named label, class, target, y, expression, or else all
+    others that are not id or group; a line of headings is optional.
 
     Raises:
         InputError: absent, or ids repeat.
@@ -82,7 +85,8 @@ def make_target(
 ) -> tuple[Target, np.ndarray]:
     """The target that label columns hold, and which examples have one.
 
-    One column: two values are binary, text or few integers multiclass, `a|b` multilabel, other numbers regression.
+    One column: `a|b` or `a;b` in any value is multilabel, two values are binary, text or few integers multiclass, other
+    numbers regression.
     Several columns: all 0 or 1 are multilabel, other numbers regression.
 
     Args:
@@ -173,9 +177,9 @@ def skip_unlabelled(ids: np.ndarray, known: np.ndarray) -> tuple[Skip, ...]:
 def _read_fasta(path: Path | str) -> LabelledSequences:
     records = read_fasta_records(path, unique_headers=False)
     headers = [str(header) for header in records.headers]
-    named = [_LABEL_IN_HEADER.search(header) for header in headers]
+    named = [_label_in(header) for header in headers]
     if all(named):
-        labels = [match.group(1) for match in named if match]
+        labels = [label for label in named if label]
     elif all("|" in header for header in headers) and _few([header.rsplit("|", 1)[1] for header in headers]):
         labels = [header.rsplit("|", 1)[1].strip() for header in headers]
     elif _few(headers):
@@ -184,6 +188,16 @@ def _read_fasta(path: Path | str) -> LabelledSequences:
         return LabelledSequences(read_fasta_records(path) if str(path) != "-" else records)
     require_unique([str(name) for name in records.sequences.ids], what="id", where=path)
     return LabelledSequences(records, {"label": labels})
+
+
+def _label_in(header: str) -> str | None:
+    found = _LABEL_IN_HEADER.search(header)
+    if found is None:
+        return None
+    mark, label = found.groups()
+    if mark and not mark.isspace():
+        label = label.split(mark, 1)[0]
+    return _NEXT_FIELD.split(label, maxsplit=1)[0]
 
 
 def _few(values: list[str]) -> bool:
@@ -287,11 +301,12 @@ def _guess_kind(table: np.ndarray) -> TargetKind:
     numeric = all(_is_number(value) for value in distinct)
     if table.shape[1] > 1:
         return "multilabel" if {str(value) for value in table.ravel()} <= {"0", "1", "0.0", "1.0"} else "regression"
+    if any(_BETWEEN_LABELS.search(value) for value in distinct):
+        return "multilabel"
     if len(distinct) <= 2:
         return "binary"
     if not numeric:
-        joined = any("|" in value or ";" in value for value in distinct)
-        return "multilabel" if joined else "multiclass"
+        return "multiclass"
     whole = all(float(value).is_integer() and "." not in value for value in distinct)
     crowded = len(table) >= _FEWEST_PER_CLASS * len(distinct)
     return "multiclass" if whole and crowded and len(distinct) <= _MOST_INTEGER_CLASSES else "regression"
@@ -315,7 +330,7 @@ def _classes(values: np.ndarray, kind: TargetKind, where: object) -> Target:
 
 
 def _label_sets(values: np.ndarray) -> Target:
-    sets = [{part.strip() for part in re.split(r"[|;]", str(value)) if part.strip()} for value in values]
+    sets = [{part.strip() for part in _BETWEEN_LABELS.split(str(value)) if part.strip()} for value in values]
     names = sorted(set().union(*sets))
     return Target("multilabel", np.array([[float(name in one) for name in names] for one in sets]), tuple(names))
 

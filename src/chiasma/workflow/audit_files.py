@@ -64,6 +64,16 @@ def audit_files(
     return collect([*found.findings, *notes, *joined.notes, *[skipped(skip) for skip in skips]])
 
 
+def audit_positives(positives: Path | str, negatives: str, *, fasta: Path | str | None, seed: int) -> Audit:
+    """Audit positives with negatives that are made ("shuffled" or "genome"), read and divided as `fit` does."""
+    from chiasma.workflow.load_sequences import load_sequences
+
+    data = load_sequences({"positives": positives, "negatives": negatives, "fasta": fasta}, seed=seed)
+    split, notes = _made(data, seed)
+    found = audit(data, split, seed=seed)
+    return collect([*found.findings, *notes, *map(skipped, data.skips)])
+
+
 def skipped(skip: Skip) -> Finding:
     """What was left out, as a note."""
     figures = {"reason": skip.reason, "count": skip.count, "examples": list(skip.examples)}

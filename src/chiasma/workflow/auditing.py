@@ -16,7 +16,7 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.results import Audit, Finding, Predictions
 from chiasma.data.sequences import Sequences
 from chiasma.data.split import Split
-from chiasma.workflow.audit_files import audit_files, skipped
+from chiasma.workflow.audit_files import audit_files, audit_positives, skipped
 
 
 def audit(
@@ -33,7 +33,8 @@ def audit(
     """Look for leakage, confounders, duplicates, imbalance and too little data.
 
     Args:
-        data: a run folder, a file by itself, or a file for each class ({"positive": FILE, "negative": FILE}).
+        data: a run folder, a file by itself, or a file for each class ({"positive": FILE, "negative": FILE}); negatives
+            may be "shuffled" or "genome", made as `fit` makes them.
         train: somebody's training part: BED, FASTA, TSV, Parquet, h5ad or h5mu.
         test: their test part.
         labels: F[:COLUMN] with the label of each id, or several of them.
@@ -52,6 +53,11 @@ def audit(
         return _audit_run(
             Path(data), {"test": test, "labels": labels, "predictions": predictions, "fasta": fasta}, seed
         )
+    if isinstance(data, Mapping) and data.get("negative") in ("shuffled", "genome"):
+        needless = {"test": test, "labels": labels, "predictions": predictions, "full-features": full_features}
+        if given := [name for name, value in needless.items() if value is not None]:
+            raise UsageError("made negatives stand alone", got=", ".join(f"--{name}" for name in given))
+        return audit_positives(data["positive"], str(data["negative"]), fasta=fasta, seed=seed)
     first = data if data is not None else train
     assert first is not None
     return audit_files(

@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from chiasma.core.errors import list_some
 from chiasma.core.files import plain
+from chiasma.data.matrix import Matrix, Views
 from chiasma.workflow.fitting import Job
-from chiasma.workflow.prepare import Prepared, prepare
+from chiasma.workflow.prepare import Prepared, prepare, training_part
 from chiasma.workflow.training import worker_count
 
 
@@ -20,7 +24,8 @@ def estimate_cost(job: Job, *, output: Path | None = None) -> dict[str, Any]:
         output: the run folder it would be done in; by default the job's own.
 
     Returns:
-        examples, split sizes, parameters, the longest time training may take in minutes, memory and disk expected.
+        examples, split sizes, parameters, the longest time training may take in minutes, memory and disk expected; of
+        matrices the features with missing values and those that are constant, in the training part.
     """
     start = time.perf_counter()
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
@@ -36,7 +41,25 @@ def estimate_cost(job: Job, *, output: Path | None = None) -> dict[str, Any]:
     }
     if job.method.card.contract == "task":
         found |= _network_cost(job, prepared)
-    return plain(found)
+    return plain(found | _weak_features(prepared))
+
+
+def _weak_features(prepared: Prepared) -> dict[str, str]:
+    """Features of matrices with missing values, and those with one value in the training part, counted and named."""
+    train = prepared.dataset.take(training_part(prepared)).x
+    if not isinstance(train, (Matrix, Views)):
+        return {}
+    missing, constant = [], []
+    for view, block in (train.blocks if isinstance(train, Views) else {"": train}).items():
+        names = np.array([f"{view}:{name}" if view else str(name) for name in block.features], dtype=object)
+        known = ~np.isnan(block.values)
+        measured = known.any(axis=1)  # a sample that lacks a view as a whole is no missing value of its features
+        missing += names[~known[measured].all(axis=0)].tolist()
+        low = np.where(known, block.values, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(known, block.values, -np.inf).max(axis=0, initial=-np.inf)
+        constant += names[low >= high].tolist()
+    counted = {"missing": missing, "constant": constant}
+    return {key: f"{len(names):,} features: {list_some(names)}" if names else "none" for key, names in counted.items()}
 
 
 def _network_cost(job: Job, prepared: Prepared) -> dict[str, Any]:
