@@ -22,7 +22,7 @@ def test_views_and_samples_without_one(tmp_path):
     first = rows[0]
     assert first["sample"] == "sample00" and first["view"] == "mrna" and first["class"] == "basal"
     assert first["value"] == model.transform(data.x)["mrna"][0, 0]
-    lines = write_variates(tmp_path, model, data).read_text().splitlines()
+    lines = write_variates(tmp_path, variate_rows(model, data)).read_text().splitlines()
     assert lines[0] == "sample\tview\tcomponent\tvalue\tclass" and len(lines) == len(rows) + 1
 
 

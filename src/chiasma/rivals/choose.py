@@ -6,13 +6,14 @@ from pathlib import Path
 
 from chiasma.core.errors import UsageError, unknown_name
 from chiasma.data.dataset import Dataset
+from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.rivals.base import Rival
 from chiasma.rivals.composition import Composition, Majority
 from chiasma.rivals.gapped_kmer import GappedKmerLinear
 from chiasma.rivals.kmer import KmerLinear
-from chiasma.rivals.matrix import matrix_rivals
+from chiasma.rivals.matrix import matrix_rivals, optional_matrix_rivals
 from chiasma.rivals.nearest import NearestNeighbour
 
 OPTIONAL = {"nearest": NearestNeighbour}
@@ -42,9 +43,17 @@ def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | N
         card_rival = card_rival.replace("logistic", "linear")
     if card_rival is None or card_rival in names:
         return rivals
-    if isinstance(data.x, Sequences) and card_rival in OPTIONAL:
-        return [*rivals, OPTIONAL[card_rival]()]
-    raise unknown_name("rival", card_rival, [*names, *(OPTIONAL if isinstance(data.x, Sequences) else ())])
+    optional = _optional(data)
+    if card_rival in optional:
+        return [*rivals, optional[card_rival]]
+    raise unknown_name("rival", card_rival, [*names, *optional])
+
+
+def _optional(data: Dataset) -> dict[str, Rival]:
+    """Rivals that join only where a card names them."""
+    if isinstance(data.x, Sequences):
+        return {name: make() for name, make in OPTIONAL.items()}
+    return optional_matrix_rivals(data) if isinstance(data.x, Matrix | Views) else {}
 
 
 def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:

@@ -11,12 +11,15 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Matrix, Views
 from chiasma.rivals.base import Rival
 from chiasma.rivals.linear import Held, LinearFit, fit_linear, least_strength
+from chiasma.rivals.projection import Projection
 
 RIDGE_STRENGTHS = (100.0, 10.0, 1.0, 0.1, 0.01)
 """Penalties tried on standardised features, strongest first."""
 LASSO_SHARES = (0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05)
 """Penalties tried, as shares of the least one that leaves no feature."""
 FOLDS = 5
+COMPONENTS = 10
+"""Principal components of `PcaLinear`."""
 
 
 class MatrixLinear(Rival):
@@ -71,6 +74,37 @@ class MatrixLinear(Rival):
         return np.hstack(columns)
 
 
+class PcaLinear(Rival):
+    """Ridge logistic (or linear) regression on the leading principal components of all features side by side."""
+
+    def __init__(self, *, name: str, components: int = COMPONENTS) -> None:
+        self.name, self.components = name, components
+        self.describes = (
+            f"{components} principal components of all features side by side, each view with the same weight, "
+            "ridge penalty chosen by cross-validation"
+        )
+
+    def fit(self, data: Dataset, *, seed: int) -> Self:
+        """Components of the training samples, without their target; then the penalty by cross-validation over units."""
+        self.features_ = features_of(data, None, name=self.name)
+        self.projection_ = Projection(factors=self.components).fit(data.x, seed=seed)  # type: ignore[arg-type]
+        scores = self.projection_.transform(data.x)  # type: ignore[arg-type]
+        spread = scores.std(axis=0)
+        self.scale_ = np.where(spread > 0, spread, np.inf)
+        design = Held(scores / self.scale_)
+        self.model_ = fit_linear(design, data.target, data.unit, strengths=RIDGE_STRENGTHS, seed=seed, folds=FOLDS)
+        return self
+
+    def predict(self, data: Dataset) -> np.ndarray:
+        """Probabilities or track values (example, output)."""
+        if not hasattr(self, "model_"):
+            raise self._not_fitted()
+        for view, features in features_of(data, None, name=self.name).items():
+            if not np.array_equal(features, self.features_.get(view, ())):
+                raise MismatchError("features differ from those fitted", where=f"{self.name}, view {view or 'matrix'}")
+        return self.model_.predict(Held(self.projection_.transform(data.x) / self.scale_))  # type: ignore[arg-type]
+
+
 def features_of(data: Dataset, views: tuple[str, ...] | None, *, name: str) -> dict[str, np.ndarray]:
     """Feature names of each view that is read; the one view of a Matrix is called ""."""
     if isinstance(data.x, Matrix):
@@ -90,3 +124,9 @@ def matrix_rivals(data: Dataset) -> list[Rival]:
     if isinstance(data.x, Views) and len(data.x.blocks) > 1:
         rivals += [MatrixLinear(name=f"{view}-{form}", views=(view,)) for view in data.x.blocks]
     return [*rivals, MatrixLinear(name=f"concatenated-{form}"), MatrixLinear(name=f"lasso-{form}", lasso=True)]
+
+
+def optional_matrix_rivals(data: Dataset) -> dict[str, Rival]:
+    """Rivals that join only where a card names them, by name."""
+    name = f"pca-{'linear' if data.target.kind == 'regression' else 'logistic'}"
+    return {name: PcaLinear(name=name)}

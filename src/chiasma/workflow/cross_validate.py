@@ -15,6 +15,7 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Views
 from chiasma.fit.contracts import fit_estimator
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
+from chiasma.workflow.head import build_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,19 +157,19 @@ def cross_validate_files(
     from chiasma.workflow.method import load_method
 
     loaded = load_method(method)
-    if loaded.card.contract != "estimator":
+    if loaded.card.contract != "estimator" and not loaded.card.represents:
         raise UsageError(f"{method} is not cross-validated here", expected="a matrix method (contract estimator)")
     given = {name.replace("-", "_"): value for name, value in inputs.items()}
     settings = dict(options or {})
     seed = int(settings.get("seed", 1))
     if loaded.card.data == "views":
-        data, _ = load_views(given["view"], given["labels"], seed=seed, groups=given.get("groups"))
+        partial = loaded.card.partial
+        data, _ = load_views(given["view"], given["labels"], seed=seed, groups=given.get("groups"), partial=partial)
     else:
         data, _ = load_matrix(given["matrix"], given["labels"], seed=seed, groups=given.get("groups"))
     chosen = loaded.configure(config, preset=preset)
-    build = loaded.module("model").build
     found = cross_validate(
-        lambda: build(chosen),
+        lambda: build_model(loaded, chosen, classes=True, seed=seed),
         data,
         seed=seed,
         folds=int(settings.get("folds", 10)),

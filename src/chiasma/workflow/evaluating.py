@@ -16,6 +16,7 @@ from chiasma.data.matrix import Views
 from chiasma.data.sequences import Sequences
 from chiasma.workflow.calibrating import CLASSES, calibrate, coverage, reliability_figures, save_out_of_fold
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.head import build_model
 from chiasma.workflow.model import Model
 from chiasma.workflow.opponents import Opponents, load_opponents
 from chiasma.workflow.options import FitOptions
@@ -93,10 +94,13 @@ def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     part = prepared.dataset.take(training_part(prepared))
     if part.target.kind not in CLASSES:
         return
-    build = fitted.method.module("model").build
     test = prepared.dataset.take(prepared.split.where("test")).x
     shown = [name for name, has in test.present().items() if has.any()] if isinstance(test, Views) else None
-    found = cross_validate(lambda: build(fitted.config), part, seed=options.seed, repeats=options.repeats, shown=shown)
+
+    def make() -> Any:
+        return build_model(fitted.method, fitted.config, classes=True, seed=options.seed)
+
+    found = cross_validate(make, part, seed=options.seed, repeats=options.repeats, shown=shown)
     save_out_of_fold(folder, found.probabilities[0], part.target.values)
     write_json(folder / "cross_validation.json", found.to_dict())
 

@@ -262,7 +262,14 @@ def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFold
     from chiasma.workflow.evaluating import cross_validation, evaluate
     from chiasma.workflow.opponents import Opponents, face_rivals
 
-    if job.method.card.contract == "estimator" and not run.done("cross-validate"):
+    if prepared.dataset.target.kind == "none":
+        from chiasma.workflow.evaluating_factors import evaluate_factors
+
+        with run.stage("evaluate"):
+            evaluate_factors(fitted, prepared, job.options, folder=run.work)
+        return
+    matrix = job.method.card.contract == "estimator" or job.method.card.represents
+    if matrix and not run.done("cross-validate"):
         with run.stage("cross-validate"):
             cross_validation(fitted, prepared, job.options, folder=run.work)
     opponents = Opponents({}, {})

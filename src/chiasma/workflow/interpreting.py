@@ -18,9 +18,13 @@ from chiasma.workflow.prepare import Prepared, training_part
 
 def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Path) -> None:
     """Explain a fitted model on the test part and write what was found into `folder`."""
-    test = prepared.dataset.take(prepared.split.where("test"))
-    if isinstance(test.x, Sequences):
+    if isinstance(prepared.dataset.x, Sequences):
+        test = prepared.dataset.take(prepared.split.where("test"))
         explain_dataset(fitted, test, options, folder=folder)
+    elif fitted.method.card.represents:
+        from chiasma.workflow.interpreting_factors import interpret_factors
+
+        interpret_factors(fitted, prepared, folder=folder)
     elif hasattr(fitted.model, "loadings"):
         _interpret_estimator(fitted, prepared, folder=folder)
 
@@ -29,13 +33,14 @@ def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) ->
     """Loadings with the share of folds that selected them, and where the samples lie."""
     from chiasma.explain.loadings import write_loadings
     from chiasma.workflow.cross_validate import stability_tables
-    from chiasma.workflow.sample_scores import write_variates
+    from chiasma.workflow.sample_scores import variate_rows, write_variates
 
     path = folder.parent / "cross_validation.json"
     rows = read_json(path)["stability"] if path.exists() else []
     write_loadings(folder, fitted.model.loadings(), stability=stability_tables(rows) if rows else None)
     if hasattr(fitted.model, "transform"):
-        write_variates(folder, fitted.model, prepared.dataset.take(training_part(prepared)))
+        rows = variate_rows(fitted.model, prepared.dataset.take(training_part(prepared)))
+        write_variates(folder, rows)
 
 
 def explain_dataset(fitted: Model, data: Dataset, options: FitOptions, *, folder: Path, known: bool = True) -> None:

@@ -90,7 +90,8 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
         )
     from chiasma.workflow.load_tables import load_new
 
-    return load_new(given, target=fitted.target, data=card.data), None
+    needs = "nothing" if not card.represents else "any" if card.partial else "all"
+    return load_new(given, target=fitted.target, data=card.data, needs=needs), None
 
 
 def _require_files(given: Mapping[str, Any], *, first: str) -> None:

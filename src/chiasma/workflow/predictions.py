@@ -17,6 +17,8 @@ from chiasma.data.sequences import Sequences
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.model import Model
 
+LABEL = "label"
+"""Column of what a sample is called, where a method takes no notice of it."""
 SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", ".json")
 
 
@@ -51,7 +53,16 @@ def prediction_columns(fitted: Model, data: Dataset, scores: np.ndarray, sets: n
     columns: dict[str, Any] = {"id": data.ids.astype(str)}
     columns |= {name: scores[:, index] for index, name in enumerate(fitted.columns)}
     texts = set_texts(fitted.target, sets)
-    return columns if texts is None else {**columns, "set": texts.astype(str)}
+    if texts is not None:
+        columns["set"] = texts.astype(str)
+    return columns | factor_columns(fitted, data)
+
+
+def factor_columns(fitted: Model, data: Dataset) -> dict[str, np.ndarray]:
+    """Where samples lie on the factors that a head reads, by factor; nothing for other methods."""
+    if not isinstance(fitted, Fitted) or "factors" not in fitted.meta or fitted.target.kind == "none":
+        return {}
+    return dict(zip(fitted.meta["factors"], fitted.factors(data).T, strict=True))
 
 
 def write_predictions(
@@ -59,12 +70,18 @@ def write_predictions(
 ) -> None:
     """Write predictions.parquet of a run: id, part, unit, y, p_CLASS or yhat_TRACK, set."""
     columns = prediction_columns(fitted, data, scores, sets)
-    truth = data.target.values
-    y = {"y": truth if truth.ndim == 1 else truth[:, 0]}
-    if truth.ndim == 2 and truth.shape[1] > 1:
-        y = {f"y_{name}": truth[:, index] for index, name in enumerate(data.target.names)}
     head = {"id": columns.pop("id"), "part": part.astype(str), "unit": data.unit}
-    _write_parquet(path, {**head, **y, **columns})
+    _write_parquet(path, {**head, **_truth(data), **columns})
+
+
+def _truth(data: Dataset) -> dict[str, np.ndarray]:
+    """The target as columns: y, or y_TRACK where there are several; without one, what the samples are called."""
+    truth = data.target.values
+    if data.target.kind == "none":
+        return {LABEL: data.columns[LABEL].astype(str)} if LABEL in data.columns else {}
+    if truth.ndim == 2 and truth.shape[1] > 1:
+        return {f"y_{name}": truth[:, index] for index, name in enumerate(data.target.names)}
+    return {"y": truth if truth.ndim == 1 else truth[:, 0]}
 
 
 def read_predictions(run: Path, *, part: str) -> tuple[Predictions, Target, np.ndarray]:

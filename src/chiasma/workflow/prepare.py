@@ -17,10 +17,9 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.split import Split
 from chiasma.fit.clock import usable_cores
 from chiasma.workflow.options import FitOptions
+from chiasma.workflow.predictions import LABEL
 
 Inputs = Mapping[str, Any]
-LABEL = "label"
-"""Column of what a sample is called, where a method takes no notice of it."""
 _WORDS = {"negatives": ("shuffled", "genome")}
 """Values of an input that are words and not files."""
 
@@ -95,7 +94,10 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     if split is None:
         from chiasma.split.make import make_split
 
-        split = make_split(dataset, options.split.replace(seed=options.seed), test_ids=_test_ids(options))
+        asked = options.split.replace(seed=options.seed)
+        if dataset.target.kind == "none" and card.represents:
+            asked = asked.replace(valid=0.0, calibration=0.0)  # nothing is stopped, tuned or calibrated there
+        split = make_split(dataset, asked, test_ids=_test_ids(options))
     if not split.proof:
         from chiasma.split.proof import prove_with_shares
 
