@@ -11,8 +11,16 @@ from typing import Literal
 
 import numpy as np
 
-from chiasma.core.checks import require_unique
-from chiasma.core.errors import FormatError, InputError, MismatchError, UsageError, list_some, nearest
+from chiasma.core.checks import require_unique, require_valid
+from chiasma.core.errors import (
+    FormatError,
+    InputError,
+    InsufficientDataError,
+    MismatchError,
+    UsageError,
+    list_some,
+    nearest,
+)
 from chiasma.data.contigs import bare_contig
 from chiasma.data.dataset import Skip
 from chiasma.data.haplotypes import Haplotypes
@@ -244,3 +252,78 @@ def alternatives(alleles: Sequence[str], rules: SiteRules) -> tuple[tuple[int, .
 def code_column(genotypes: np.ndarray, alternative: int) -> np.ndarray:
     """Allele indices of one site as 0, 1 (this alternative) and -1 (missing), int8."""
     return np.where(genotypes < 0, -1, genotypes == alternative).astype(np.int8)
+
+
+@dataclass
+class SiteColumns:
+    """The columns of one contig, as a reader of genotypes collects them site by site.
+
+    Attributes:
+        where: the file, for messages.
+        chosen: the samples kept.
+        rules: which sites become columns.
+        contig: its name.
+        ploidy: alleles of each sample.
+        n_unphased: heterozygous genotypes without a known phase, in the columns.
+        positions: 0-based, of each column.
+    """
+
+    where: object
+    chosen: Chosen
+    rules: SiteRules
+    contig: str = ""
+    ploidy: int = 0
+    n_unphased: int = 0
+    positions: list[int] = field(default_factory=list)
+    _tally: Tally = field(default_factory=Tally)
+    _columns: list[np.ndarray] = field(default_factory=list)
+
+    def judge(self, alleles: Sequence[str], position: int, *, passed: bool) -> tuple[int, ...]:
+        """Which alternative alleles of a site become columns; a site without one is counted and named."""
+        wanted, reason = alternatives(alleles, self.rules)
+        if position < 0:
+            wanted, reason = (), TELOMERE
+        elif self.rules.filter == "pass" and not passed:
+            wanted, reason = (), FILTERED
+        if not wanted:
+            self._tally.add(reason, f"{self.contig}:{position + 1}")
+        return wanted
+
+    def add(self, genotypes: np.ndarray, position: int, *, wanted: tuple[int, ...], unphased: int) -> None:
+        """Take a site: allele indices (sample, ploidy) of the samples kept, -1 missing, and the unphased among them."""
+        if unphased and self.rules.unphased == "drop":
+            self._tally.add("sites with unphased heterozygous genotypes", f"{self.contig}:{position + 1}")
+            return
+        self.n_unphased += unphased
+        for alternative in wanted:
+            self._columns.append(code_column(genotypes, alternative).ravel())
+            self.positions.append(position)
+
+    def read(self, *, start: float, end: float) -> HaplotypeRead:
+        """The haplotypes of the region from `start` to `end`.
+
+        Raises:
+            InsufficientDataError: no site was taken.
+        """
+        left_out = self._tally.skips()
+        if not self._columns:
+            raise InsufficientDataError(
+                "no usable site",
+                where=self.where,
+                got="; ".join(map(str, left_out)) or "no record in the region",
+                expected="one site or more",
+                do="check the region, and what was left out",
+            )
+        haplotypes = Haplotypes(
+            alleles=np.ascontiguousarray(np.stack(self._columns).T),
+            positions=np.array(self.positions, np.float64),
+            start=float(start),
+            end=float(end),
+            contig=self.contig,
+            samples=self.chosen.names,
+            ploidy=self.ploidy,
+            phased=self.n_unphased == 0,
+            population=self.chosen.population,
+        )
+        require_valid(haplotypes, where=self.where)
+        return HaplotypeRead(haplotypes, (*self.chosen.skips, *left_out), self.n_unphased)

@@ -10,21 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from chiasma.core.checks import require_valid
-from chiasma.core.errors import FormatError, InputError, InsufficientDataError, MismatchError, list_some
-from chiasma.data.haplotypes import Haplotypes
+from chiasma.core.errors import FormatError, InputError, MismatchError, list_some
 from chiasma.io.sites import (
-    FILTERED,
-    TELOMERE,
-    Chosen,
     HaplotypeRead,
     Region,
     SampleTable,
+    SiteColumns,
     SiteRules,
-    Tally,
-    alternatives,
     choose_samples,
-    code_column,
     match_contig,
     parse_region,
 )
@@ -61,7 +54,7 @@ def read_vcf(
     wanted = parse_region(region)
     with _open(path, wanted) as (header, lines):
         chosen = choose_samples(header.samples, samples=samples, populations=populations, where=path)
-        reader = _Reader(path, header, chosen, rules, wanted)
+        reader = _Reader(path, header, wanted, SiteColumns(path, chosen, rules))
         for where, line in lines:
             if not reader.take(where, line):
                 break
@@ -140,16 +133,9 @@ class _Reader:
 
     path: Path | str
     header: _Header
-    chosen: Chosen
-    rules: SiteRules
     wanted: Region | None
-    contig: str = ""
+    sites: SiteColumns
     last: int = -1
-    ploidy: int = 0
-    n_unphased: int = 0
-    tally: Tally = field(default_factory=Tally)
-    columns: list[np.ndarray] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
 
     def take(self, where: str, line: bytes) -> bool:
@@ -164,7 +150,7 @@ class _Reader:
             )
         contig, position = fields[0].decode(), int(fields[1]) - 1
         if not self._on_contig(contig, where):
-            return not self.positions or self.wanted is None
+            return not self.sites.positions or self.wanted is None
         if position < self.last:
             raise FormatError(
                 "positions are not sorted",
@@ -182,7 +168,7 @@ class _Reader:
         return True
 
     def _on_contig(self, contig: str, where: str) -> bool:
-        if contig == self.contig:
+        if contig == self.sites.contig:
             return True
         if contig in self.others:
             if self.wanted is None:
@@ -194,33 +180,23 @@ class _Reader:
             except MismatchError:
                 self.others.append(contig)
                 return False
-        elif self.contig:
+        elif self.sites.contig:
             raise InputError(
                 "the file has several contigs",
                 where=where,
-                got=f"{self.contig}, {contig}",
+                got=f"{self.sites.contig}, {contig}",
                 expected="one contig",
-                do=f"ask for one: --region {self.contig}",
+                do=f"ask for one: --region {self.sites.contig}",
             )
-        self.contig = contig
+        self.sites.contig = contig
         return True
 
     def _add(self, fields: list[bytes], position: int, where: str) -> None:
         alleles = [fields[3].decode(), *fields[4].decode().split(",")]
-        name = f"{self.contig}:{position + 1}"
-        wanted, reason = alternatives(alleles, self.rules)
-        if position < 0:
-            wanted, reason = (), TELOMERE
-        elif self.rules.filter == "pass" and fields[6] not in (b"PASS", b"."):
-            wanted, reason = (), FILTERED
+        wanted = self.sites.judge(alleles, position, passed=fields[6] in (b"PASS", b"."))
         if not wanted:
-            self.tally.add(reason, name)
             return
         genotypes, unphased = self._genotypes(fields[8], fields[9], where)
-        if unphased and self.rules.unphased == "drop":
-            self.tally.add("sites with unphased heterozygous genotypes", name)
-            return
-        self.n_unphased += unphased
         if genotypes.max(initial=-1) >= len(alleles):
             raise FormatError(
                 "a genotype names an allele that the line does not have",
@@ -228,16 +204,14 @@ class _Reader:
                 got=int(genotypes.max()),
                 expected=f"at most {len(alleles) - 1}",
             )
-        for alternative in wanted:
-            self.columns.append(code_column(genotypes, alternative).ravel())
-            self.positions.append(position)
+        self.sites.add(genotypes, position, wanted=wanted, unphased=unphased)
 
     def _genotypes(self, format_: bytes, text: bytes, where: str) -> tuple[np.ndarray, int]:
         """Allele indices (sample, ploidy) of the chosen samples, and how many heterozygotes are unphased."""
         parsed = _fast_genotypes(text, len(self.header.samples)) if format_ == b"GT" else None
         if parsed is None:
             parsed = _slow_genotypes(format_, text, len(self.header.samples), where)
-        genotypes, slashed = parsed[0][self.chosen.index], parsed[1][self.chosen.index]
+        genotypes, slashed = (table[self.sites.chosen.index] for table in parsed)
         short = (genotypes == _ABSENT).any(axis=1)
         if short.any():
             whole = genotypes[~short]
@@ -246,12 +220,12 @@ class _Reader:
             if unclear.any() and (len(whole) or len(set((genotypes != _ABSENT).sum(axis=1).tolist())) > 1):
                 self._mixed(unclear, where)
             genotypes = np.where(genotypes == _ABSENT, -1, genotypes)
-        if not self.ploidy:
-            self.ploidy = genotypes.shape[1]
-        if genotypes.shape[1] != self.ploidy:
+        if not self.sites.ploidy:
+            self.sites.ploidy = genotypes.shape[1]
+        if genotypes.shape[1] != self.sites.ploidy:
             if (genotypes >= 0).any():
                 self._mixed(np.ones(len(genotypes), bool), where)
-            genotypes = np.full((len(genotypes), self.ploidy), -1)
+            genotypes = np.full((len(genotypes), self.sites.ploidy), -1)
         unphased = slashed & (genotypes != genotypes[:, :1]).any(axis=1)
         return genotypes, int(unphased.sum())
 
@@ -259,46 +233,23 @@ class _Reader:
         raise FormatError(
             "samples of different ploidy",
             where=where,
-            got=f"another number of alleles in {list_some(self.chosen.names[odd], most=3)}",
+            got=f"another number of alleles in {list_some(self.sites.chosen.names[odd], most=3)}",
             expected="one ploidy",
             do="keep the samples of one ploidy with --samples, or a region where all have the same",
         )
 
     def finish(self) -> HaplotypeRead:
         """The haplotypes read."""
-        if not self.contig and self.wanted is not None and self.others:
+        if not self.sites.contig and self.wanted is not None and self.others:
             match_contig(self.wanted.contig, self.others, where=self.path)
-        skips = (*self.chosen.skips, *self.tally.skips())
-        if not self.columns:
-            left_out = "; ".join(map(str, self.tally.skips()))
-            raise InsufficientDataError(
-                "no usable site",
-                where=self.path,
-                got=left_out or "no record in the region",
-                expected="one site or more",
-                do="check the region, and what was left out",
-            )
-        known = self.header.lengths.get(self.contig)
-        length = known or self.positions[-1] + 1
+        known = self.header.lengths.get(self.sites.contig)
+        last = self.sites.positions[-1] if self.sites.positions else -1
+        length = known or last + 1
         start, end = (self.wanted.start, self.wanted.end or length) if self.wanted else (0, length)
         end = min(end, known) if known else end
-        if self.positions[-1] >= end:
-            raise MismatchError(
-                "a site beyond the end of the contig", where=self.path, got=self.positions[-1] + 1, expected=end
-            )
-        haplotypes = Haplotypes(
-            alleles=np.ascontiguousarray(np.stack(self.columns).T),
-            positions=np.array(self.positions, np.float64),
-            start=float(start),
-            end=float(end),
-            contig=self.contig,
-            samples=self.chosen.names,
-            ploidy=self.ploidy,
-            phased=self.n_unphased == 0,
-            population=self.chosen.population,
-        )
-        require_valid(haplotypes, where=self.path)
-        return HaplotypeRead(haplotypes, skips, self.n_unphased)
+        if last >= end:
+            raise MismatchError("a site beyond the end of the contig", where=self.path, got=last + 1, expected=end)
+        return self.sites.read(start=start, end=end)
 
 
 _ABSENT = -2

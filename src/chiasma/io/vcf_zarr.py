@@ -9,20 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.checks import require_valid
-from chiasma.core.errors import FormatError, InputError, InsufficientDataError
-from chiasma.data.haplotypes import Haplotypes
+from chiasma.core.errors import FormatError, InputError
 from chiasma.io.sites import (
-    FILTERED,
-    TELOMERE,
     HaplotypeRead,
     Region,
     SampleTable,
+    SiteColumns,
     SiteRules,
-    Tally,
-    alternatives,
     choose_samples,
-    code_column,
     match_contig,
     parse_region,
 )
@@ -40,7 +34,7 @@ def read_vcf_zarr(
     store = _open(path)
     chosen = choose_samples(store.samples, samples=samples, populations=populations, where=path)
     contig, low, high, start, end = _slice(store, parse_region(region), path)
-    tally, columns, positions, n_unphased = Tally(), [], [], 0
+    sites = SiteColumns(path, chosen, rules, contig, ploidy=store.genotypes.shape[2])
     for offset, genotypes, phased, alleles in _blocks(store, low, high):
         genotypes = genotypes[:, chosen.index]
         heterozygous = (genotypes != genotypes[:, :, :1]).any(axis=2)
@@ -48,41 +42,10 @@ def read_vcf_zarr(
         for row in range(len(genotypes)):
             position = int(store.positions[offset + row])
             names = [str(allele) for allele in alleles[row] if str(allele)]
-            kept, reason = alternatives(names, rules)
-            if kept and loose[row] and rules.unphased == "drop":
-                kept, reason = (), "sites with unphased heterozygous genotypes"
-            if position < 0:
-                kept, reason = (), TELOMERE
-            elif rules.filter == "pass" and not store.passed[offset + row]:
-                kept, reason = (), FILTERED
-            if not kept:
-                tally.add(reason, f"{contig}:{position + 1}")
-                continue
-            n_unphased += int(loose[row])
-            for alternative in kept:
-                columns.append(code_column(genotypes[row], alternative).ravel())
-                positions.append(position)
-    skips = (*chosen.skips, *tally.skips())
-    if not columns:
-        raise InsufficientDataError(
-            "no usable site",
-            where=path,
-            got="; ".join(map(str, skips)) or "no record in the region",
-            do="check the region, and what was left out",
-        )
-    haplotypes = Haplotypes(
-        np.ascontiguousarray(np.stack(columns).T),
-        np.array(positions, np.float64),
-        float(start),
-        float(max(end, positions[-1] + 1)),
-        contig,
-        chosen.names,
-        store.genotypes.shape[2],
-        phased=n_unphased == 0,
-        population=chosen.population,
-    )
-    require_valid(haplotypes, where=path)
-    return HaplotypeRead(haplotypes, skips, n_unphased)
+            if wanted := sites.judge(names, position, passed=bool(store.passed[offset + row])):
+                sites.add(genotypes[row], position, wanted=wanted, unphased=int(loose[row]))
+    last = sites.positions[-1] if sites.positions else -1
+    return sites.read(start=start, end=max(end, last + 1))
 
 
 @dataclass(frozen=True)
