@@ -12,11 +12,9 @@ from typing import Literal
 import numpy as np
 
 from chiasma.core.errors import InsufficientDataError
+from chiasma.stats.block_components import find_components
 from chiasma.stats.block_scaling import Scaling, learn_scaling
-from chiasma.stats.sgcca import Block, Component, Mode, Rules, Scheme, deflate, find_component, start
-
-EXHAUSTED = 1e-22
-"""Share of a block's sum of squares below which nothing but rounding error is left."""
+from chiasma.stats.sgcca import Block, Component, Mode, Rules, Scheme
 
 
 class TooFewClassesError(InsufficientDataError, ValueError):
@@ -159,15 +157,6 @@ def keep_of(prepared: Prepared, rules: PlsdaRules, component: int) -> list[int]:
     return [*kept, prepared.blocks[-1].values.shape[1]]
 
 
-def left_over(prepared: Prepared, residuals: list[Block], component: Component, rules: PlsdaRules) -> list[Block]:
-    """Residuals after a component; a block of which only rounding error is left becomes zero."""
-    left = deflate(residuals, component, rules.mode)
-    for index, (block, whole) in enumerate(zip(left, prepared.blocks)):
-        if (block.values**2).sum() <= EXHAUSTED * (whole.values**2).sum():
-            left[index] = Block(np.zeros_like(block.values), block.observed)
-    return left
-
-
 def assemble(prepared: Prepared, components: list[Component]) -> BlockPlsda:
     """The model that these components make."""
     codes, scaled_y = prepared.codes, prepared.blocks[-1].values
@@ -209,14 +198,8 @@ def fit_block_plsda(
 ) -> BlockPlsda:
     """Fit all components; arguments as in `prepare`."""
     prepared = prepare(values, codes, n_classes, rules)
-    residuals: list[Block] = list(prepared.blocks)
-    of_component = rules.of_component()
-    components: list[Component] = []
-    for index in range(rules.n_components):
-        if index:
-            residuals = left_over(prepared, residuals, components[-1], rules)
-        begin = start(residuals, rules.init)
-        components.append(find_component(residuals, begin, keep_of(prepared, rules, index), of_component))
+    keep = [keep_of(prepared, rules, index) for index in range(rules.n_components)]
+    components = find_components(prepared.blocks, keep, rules.of_component(), mode=rules.mode, init=rules.init)
     return assemble(prepared, components)
 
 

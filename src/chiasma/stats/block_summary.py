@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,32 @@ def similarity(model: BlockPlsda, values: Mapping[str, np.ndarray]) -> tuple[lis
         rows.append(correlations(scaled[:, chosen], block.variates))
     profile = np.concatenate(rows)
     return members, profile @ profile.T
+
+
+def ranked_features(
+    loadings: Mapping[str, np.ndarray], features: Mapping[str, Sequence[Any] | np.ndarray]
+) -> list[dict[str, Any]]:
+    """Features with a loading as rows (view, component, rank, feature, loading), the largest first.
+
+    Args:
+        loadings: of each view (feature, component).
+        features: their names (feature,).
+    """
+    rows = []
+    for name, table in loadings.items():
+        for component, loading in enumerate(table.T):
+            order = np.argsort(-np.abs(loading), kind="stable")[: np.count_nonzero(loading)]
+            rows += [
+                {
+                    "view": name,
+                    "component": component + 1,
+                    "rank": rank + 1,
+                    "feature": str(features[name][column]),
+                    "loading": float(loading[column]),
+                }
+                for rank, column in enumerate(order)
+            ]
+    return rows
 
 
 def correlations(columns: np.ndarray, scores: np.ndarray) -> np.ndarray:

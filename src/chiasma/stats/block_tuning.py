@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, Prepared, assemble, left_over, prepare
+from chiasma.stats.block_components import left_over
+from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, Prepared, assemble, prepare
 from chiasma.stats.folds import balanced_error_rate
 from chiasma.stats.plsda_prediction import Distance, Vote, decide
 from chiasma.stats.sgcca import Block, Component, find_component, start
@@ -73,7 +74,7 @@ class _Fold:
 
     def settle(self, choice: Choice) -> None:
         self.components.append(self.component(choice))
-        self.residuals = left_over(self.prepared, self.residuals, self.components[-1], self.rules)
+        self.residuals = left_over(self.prepared.blocks, self.residuals, self.components[-1], self.rules.mode)
         self.begin = start(self.residuals, self.rules.init)
 
 

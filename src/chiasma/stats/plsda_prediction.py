@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from chiasma.stats.block_components import rotation
 from chiasma.stats.block_plsda import BlockPlsda, FittedBlock
 
 Distance = Literal["max", "centroids", "mahalanobis", "mahalanobis-mixomics"]
@@ -50,16 +51,6 @@ class Verdict:
     opinions: dict[str, BlockOpinion]
 
 
-def rotate(block: FittedBlock, n_components: int) -> np.ndarray:
-    """Map from scaled features to variates over their squared length (feature, component)."""
-    cross = block.cross[:n_components, :n_components]
-    loadings = block.loadings[:, :n_components]
-    try:
-        return loadings @ np.linalg.inv(cross)
-    except np.linalg.LinAlgError:  # a component that explains nothing, as with very small classes
-        return loadings @ np.linalg.pinv(cross)
-
-
 def give_opinion(
     model: BlockPlsda,
     name: str,
@@ -73,7 +64,7 @@ def give_opinion(
     h = model.n_components if n_components is None else n_components
     present = ~np.isnan(values).all(axis=1)
     scaled, _ = block.scaling.apply(values)
-    rotated = scaled @ rotate(block, h)
+    rotated = scaled @ rotation(block.loadings[:, :h], block.cross[:h, :h])
     gain = model.y_scaling.sd
     response = rotated @ block.response[:, :h].T * gain + model.y_scaling.mean
     variates = rotated * (block.variates[:, :h] ** 2).sum(axis=0)

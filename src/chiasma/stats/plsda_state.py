@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chiasma.stats.block_plsda import BlockPlsda, FittedBlock
 from chiasma.stats.block_scaling import Scaling
+from chiasma.stats.block_summary import ranked_features
 
 _OF_BLOCK = ("loadings", "variates", "cross", "response", "centroids", "within")
 _OF_MODEL = ("y_loadings", "y_variates", "weights")
@@ -60,26 +61,13 @@ def class_profiles(model: BlockPlsda, values: Mapping[str, np.ndarray], codes: n
 
 def selected_rows(
     model: BlockPlsda,
-    features: Mapping[str, np.ndarray],
+    features: Mapping[str, Sequence[Any] | np.ndarray],
     profiles: Mapping[str, np.ndarray],
     classes: np.ndarray,
 ) -> list[dict[str, Any]]:
     """Selected features, largest loading first, each with the class in which it is highest."""
-    rows = []
-    for name, block in model.blocks.items():
-        highest = profiles[name].argmax(axis=0)
-        for component in range(model.n_components):
-            loading = block.loadings[:, component]
-            order = np.argsort(-np.abs(loading), kind="stable")[: np.count_nonzero(loading)]
-            rows += [
-                {
-                    "view": name,
-                    "component": component + 1,
-                    "rank": rank + 1,
-                    "feature": str(features[name][column]),
-                    "loading": float(loading[column]),
-                    "class": str(classes[highest[column]]),
-                }
-                for rank, column in enumerate(order)
-            ]
-    return rows
+    highest = {
+        name: dict(zip(map(str, features[name]), profile.argmax(axis=0).tolist())) for name, profile in profiles.items()
+    }
+    rows = ranked_features({name: block.loadings for name, block in model.blocks.items()}, features)
+    return [row | {"class": str(classes[highest[row["view"]][row["feature"]]])} for row in rows]

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from chiasma.methods.omics.pca.config import Config
 from chiasma.stats.block_scaling import Scaling, learn_scaling
+from chiasma.stats.block_summary import ranked_features
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.matrix_representation import MatrixRepresentation
 from chiasma.stats.principal_components import (
@@ -99,21 +100,7 @@ class Pca(MatrixRepresentation):
     @available_if(lambda self: self.keep_x is not None)
     def selected(self) -> list[dict[str, Any]]:
         """Features of the sparse components as rows: view, component, rank, feature, loading."""
-        names = self.feature_names()
-        rows = []
-        for number, loading in enumerate(self.components_):
-            order = np.argsort(-np.abs(loading), kind="stable")[: np.count_nonzero(loading)]
-            rows += [
-                {
-                    "view": VIEW,
-                    "component": number + 1,
-                    "rank": rank + 1,
-                    "feature": names[column],
-                    "loading": float(loading[column]),
-                }
-                for rank, column in enumerate(order)
-            ]
-        return rows
+        return ranked_features({VIEW: self.components_.T}, {VIEW: self.feature_names()})
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""

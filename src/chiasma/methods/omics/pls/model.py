@@ -1,0 +1,53 @@
+"""Partial least squares between two views as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from chiasma.methods.omics.pls.config import Config
+from chiasma.stats.two_view_pls import TwoViewPls
+
+
+class Pls(TwoViewPls):
+    """Components of all features of two views that vary together.
+
+    The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. Missing values
+    are passed over. The fitted attributes are those of `TwoViewPls`.
+    """
+
+    config_class = Config
+
+    def __init__(
+        self,
+        *,
+        ncomp: int = 2,
+        mode: str = "regression",
+        response: str | None = None,
+        scale: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        near_zero_var: bool = False,
+    ) -> None:
+        self.ncomp = ncomp
+        self.mode = mode
+        self.response = response
+        self.scale = scale
+        self.tol = tol
+        self.max_iter = max_iter
+        self.near_zero_var = near_zero_var
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to two views X (mapping of name to (sample, feature)), NaN where missing; y is not looked at.
+
+        Raises:
+            UsageError: a parameter is wrong. ViewsError: the views are.
+        """
+        config = self._config()
+        data = self._learn(X)
+        every = (max(block.shape[1] for block in data.values.values()),) * config.ncomp
+        return self._fit_pls(data, config, [every, every])
+
+
+def build(config: Config) -> Pls:
+    """The estimator of a configuration."""
+    return Pls(**{name: getattr(config, name) for name in type(config).model_fields})

@@ -1,0 +1,102 @@
+"""Partial least squares between two views: scikit-learn's own, both modes, holes, the response by name."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.cross_decomposition import PLSCanonical, PLSRegression
+from sklearn.exceptions import ConvergenceWarning
+
+from chiasma.core.errors import UsageError
+from chiasma.methods.omics.pls.config import Config, default, tiny
+from chiasma.methods.omics.pls.examples import example
+from chiasma.methods.omics.pls.model import Pls, build
+
+
+def views(seed: int) -> dict[str, np.ndarray]:
+    return {name: block.values for name, block in example(seed).x.blocks.items()}
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_regression_predicts_as_scikit_learns(scale):
+    x = views(0)
+    ours = Pls(ncomp=3, scale=scale, tol=1e-24, max_iter=5000).fit(x)
+    theirs = PLSRegression(3, scale=scale, tol=1e-14, max_iter=5000).fit(x["gene"], x["lipid"])
+    np.testing.assert_allclose(ours.predict(x).to_numpy(), theirs.predict(x["gene"]), atol=1e-6)
+    new = np.random.default_rng(0).standard_normal((5, 30))
+    np.testing.assert_allclose(ours.predict({"gene": new}).to_numpy(), theirs.predict(new), atol=1e-6)
+    assert list(ours.predict(x).columns)[:2] == ["lipid_0", "lipid_1"]
+    signs = np.sign((ours.transform(x) * theirs.x_scores_).sum(axis=0))
+    np.testing.assert_allclose(ours.transform(x) * signs, theirs.x_scores_, atol=1e-6)
+
+
+def test_canonical_variates_are_scikit_learns():
+    x = views(1)
+    ours = Pls(ncomp=3, mode="canonical", tol=1e-24, max_iter=5000).fit(x)
+    theirs = PLSCanonical(3, tol=1e-14, max_iter=5000).fit(x["gene"], x["lipid"])
+    for view, scores in zip(x, theirs.transform(x["gene"], x["lipid"])):
+        found = ours.variates(x)[view]
+        np.testing.assert_allclose(found * np.sign((found * scores).sum(axis=0)), scores, atol=1e-6)
+
+
+def test_all_components_tell_everything():
+    """As many components as features: the predictor comes back from its factors, in units of the input."""
+    x = {"gene": views(2)["gene"][:, :5] * 7 + 3, "lipid": views(2)["lipid"]}
+    model = Pls(ncomp=5).fit(x)
+    np.testing.assert_allclose(model.reconstruct(model.transform(x))["gene"], x["gene"], atol=1e-8)
+    assert model.explained().loc["gene"].sum() == pytest.approx(1)
+
+
+def test_canonical_factors_stand_for_either_view():
+    x = views(3)
+    model = build(tiny()).fit(x)
+    both, gene = model.transform(x), model.transform({"gene": x["gene"]})
+    lipid = model.transform({**x, "gene": x["gene"] * np.nan})
+    np.testing.assert_allclose(both, (gene + lipid) / 2, atol=1e-12)
+    assert np.corrcoef(gene[:, 0], lipid[:, 0])[0, 1] > 0.8
+    np.testing.assert_allclose(gene.std(axis=0), 1, atol=1e-9)
+    with pytest.raises(ValueError, match="1 samples lack the view"):
+        model.transform({name: np.where(np.arange(60)[:, None] == 3, np.nan, block) for name, block in x.items()})
+
+
+@pytest.mark.parametrize("mode", ["regression", "canonical"])
+def test_holes_and_state(mode):
+    x = views(4)
+    draw = np.random.default_rng(0)
+    holed = {name: np.where(draw.random(block.shape) < 0.1, np.nan, block) for name, block in x.items()}
+    holed["gene"][:, 2] = 1.0
+    config = Config(mode=mode, response="gene")
+    model = build(config).fit(holed)
+    assert model.response_ == "gene" and model.constant_features_["gene"] == ["gene_2"]
+    whole = build(config).fit(x)
+    for one, two in zip(model.transform(holed).T, whole.transform(x).T):
+        assert abs(np.corrcoef(one, two)[0, 1]) > 0.8
+    arrays, meta = model.state()
+    back = Pls.from_state(config, arrays, json.loads(json.dumps(meta)))
+    assert np.array_equal(back.transform(holed), model.transform(holed))
+    assert vars(back).keys() == vars(model).keys()
+    assert list(back.get_feature_names_out()) == ["comp1", "comp2"]
+    assert list(back.loadings()) == ["gene", "lipid"] and back.explained().shape == (2, 2)
+
+
+def test_what_cannot_be_used_is_refused():
+    x = views(0)
+    for settings in ({"ncomp": 0}, {"mode": "invariant"}):
+        with pytest.raises(UsageError, match=next(iter(settings))):
+            Pls(**settings).fit(x)
+    with pytest.raises(ValueError, match="did you mean 'lipid'"):
+        Pls(response="lipids").fit(x)
+    with pytest.raises(ValueError, match="2 views"):
+        build(default()).fit({**x, "third": x["gene"]})
+    with pytest.raises(ValueError, match="no feature varies"):
+        build(default()).fit({**x, "lipid": np.ones((60, 2))})
+    empty = {name: np.where(np.arange(60)[:, None] == 3, np.nan, block) for name, block in x.items()}
+    with pytest.raises(ValueError, match="no value in any view"):
+        build(default()).fit(empty)
+    with pytest.raises(ValueError, match="lack the view"):
+        build(default()).fit(x).transform({"lipid": x["lipid"]})
+    holed = {name: np.where(np.random.default_rng(0).random(b.shape) < 0.2, np.nan, b) for name, b in x.items()}
+    with pytest.warns(ConvergenceWarning, match="max_iter"):  # without holes the start is the solution
+        Pls(max_iter=1, tol=1e-30).fit(holed)
