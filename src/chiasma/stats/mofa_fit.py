@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import xlogy
 
 from chiasma.core.errors import RunError
-from chiasma.stats.mofa_likelihoods import PseudoData, refresh, start_pseudo_data
+from chiasma.stats.mofa_bound import factors_bound, gaussian_bound, weights_bound
+from chiasma.stats.mofa_likelihoods import PseudoData, curvature, refresh, start_offset, start_pseudo_data
 from chiasma.stats.mofa_nodes import (
     ALPHA_PRIOR,
     TAU_PRIOR,
@@ -78,6 +78,7 @@ class Fit:
         noise: precision of each gaussian view by group and feature, None for the others.
         offsets: intercepts of each other view (group, feature), None for the gaussian ones.
         explained: share of each view explained by each factor, the last column by all (view, group, factor + 1).
+        squares: sum of squares of each view about its means, which those are shares of (view, group).
         bounds: evidence lower bound, the first before any update.
         checked: iteration of each bound.
         dropped: iterations in which a factor was dropped.
@@ -89,6 +90,7 @@ class Fit:
     noise: tuple[Gamma | None, ...]
     offsets: tuple[np.ndarray | None, ...]
     explained: np.ndarray
+    squares: np.ndarray
     bounds: tuple[float, ...]
     checked: tuple[int, ...]
     dropped: tuple[int, ...]
@@ -120,7 +122,9 @@ class Ascent:
                 precision, pseudo, bound = share_patterns(block, tau.mean), None, 0.0
                 total = np.stack([np.einsum("nd,nd->d", *(2 * [block.values[group]])) for group in self.groups])
             else:
-                bound, pseudo = start_pseudo_data(block, self.factors, self.weights[index], self.groups)
+                kappa = curvature(block) if block.likelihood == "poisson" else None
+                pseudo = start_pseudo_data(block, start_offset(block, self.groups), kappa)
+                bound, pseudo = refresh(block, self.factors, self.weights[index], pseudo, self.groups)
                 tau, precision, total = None, pseudo.precision, pseudo.total
             self.noise.append(tau)
             self.pseudo.append(pseudo)
@@ -131,7 +135,7 @@ class Ascent:
         self._gather()
         for index, tau in enumerate(self.noise):
             if tau is not None:
-                self.data_bounds[index] = self._gaussian_bound(index, self._residual(index), tau)
+                self.data_bounds[index] = gaussian_bound(tau, self.counts[index], self._residual(index))
 
     @property
     def values(self) -> list[np.ndarray]:
@@ -192,7 +196,7 @@ class Ascent:
                 tau = update_noise(residual, self.counts[index])
                 self.noise[index] = tau
                 self.precisions[index] = replace(self.precisions[index], scale=tau.mean)
-                self.data_bounds[index] = self._gaussian_bound(index, residual, tau)
+                self.data_bounds[index] = gaussian_bound(tau, self.counts[index], residual)
 
     def _gather(self) -> None:
         self.moments = [
@@ -203,39 +207,6 @@ class Ascent:
     def _residual(self, index: int) -> np.ndarray:
         pattern = self.precisions[index].feature_pattern
         return squared_residuals(self.weights[index], self.moments[index], pattern, self.totals[index])
-
-    def _gaussian_bound(self, index: int, residual: np.ndarray, tau: Gamma) -> float:
-        """E[ln p(y)] = sum (<ln tau> - ln 2 pi - <tau> (y - zw)^2) / 2."""
-        return float(0.5 * (self.counts[index] * (tau.log_mean - np.log(2 * np.pi)) - tau.mean * residual).sum())
-
-
-def weights_bound(weights: Weights, *, faithful: bool) -> float:
-    """E[ln p(w, s)] - E[ln q(w, s)] of one view.
-
-    Args:
-        faithful: the variance of w given s = 0 follows alpha at once, as in the original, not at its next update.
-    """
-    n_features = weights.mean.shape[1]
-    prior = 0.5 * n_features * weights.alpha.log_mean.sum() - 0.5 * (weights.alpha.mean @ weights.slab.sum(axis=1))
-    half = 0.5 * weights.mean.size
-    if weights.inclusion is None:
-        return float(prior + half + 0.5 * np.log(weights.variance).sum())
-    q, rest = weights.inclusion, 1 - weights.inclusion
-    spike = 1 / weights.alpha.mean if faithful else weights.spike_variance
-    entropy = 0.5 * (q * np.log(weights.variance)).sum() + 0.5 * (rest.sum(axis=1) @ np.log(spike))
-    chosen = q.sum(axis=1) @ weights.theta.log_mean + rest.sum(axis=1) @ weights.theta.log_rest
-    return float(prior + half + entropy + chosen - xlogy(q, q).sum() - xlogy(rest, rest).sum())
-
-
-def factors_bound(factors: Factors, groups: Sequence[slice]) -> float:
-    """E[ln p(z)] - E[ln q(z)], with that of the learnt relevance."""
-    entropy = 0.5 * np.log(factors.variance).sum() + 0.5 * factors.mean.size
-    if factors.alpha is None:
-        return float(entropy - 0.5 * factors.square.sum())
-    square = np.stack([factors.square[:, group].sum(axis=1) for group in groups])
-    sizes = np.array([[group.stop - group.start] for group in groups])
-    prior = 0.5 * (sizes * factors.alpha.log_mean - factors.alpha.mean * square).sum()
-    return float(prior + entropy + factors.alpha.bound(ALPHA_PRIOR))
 
 
 def fit_factors(blocks: Sequence[Block], groups: Sequence[slice], start: np.ndarray, rules: Rules) -> Fit:
@@ -267,6 +238,7 @@ def fit_factors(blocks: Sequence[Block], groups: Sequence[slice], start: np.ndar
         tuple(ascent.noise),
         tuple(None if data is None else data.offset for data in ascent.pseudo),
         ascent.explained(),
+        np.stack([total.sum(axis=1) for total in ascent.totals]),
         tuple(bounds),
         tuple(checked),
         tuple(dropped),

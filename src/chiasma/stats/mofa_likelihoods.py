@@ -1,19 +1,19 @@
 """Bernoulli and Poisson values under multi-omics factor analysis, by quadratic bounds on their log-likelihood.
 
-eta_nd = b_gd + sum_k z_nk w_dk with an intercept b by group and feature, which takes the place of centring. A bound that
-is quadratic in eta is the log-likelihood of a gaussian pseudo-value with known precision, so that every gaussian update
-holds. The intercept is the maximum of the bound under b ~ N(0, 10^2).
+eta_nd = b_gd + sum_k z_nk w_dk with an intercept b by group and feature, which takes the place of centring. A bound
+that is quadratic in eta is the log-likelihood of a gaussian pseudo-value with known precision, so that every gaussian
+update holds. The intercept is the maximum of the bound under b ~ N(0, 10^2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, gammaln, logit
 
-from chiasma.stats.mofa_nodes import Block, Factors, Precision, Weights, share_patterns
+from chiasma.stats.mofa_nodes import Block, Factors, Linear, Precision, share_patterns
 
 OFFSET_PRECISION = 1e-2
 """Of the intercepts' prior: what holds back a feature that is 0 (or 1) in all samples of a group."""
@@ -38,7 +38,7 @@ class PseudoData:
     total: np.ndarray
 
 
-def linear_moments(factors: Factors, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+def linear_moments(factors: Factors, weights: Linear) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of sum_k z_nk w_dk (sample, feature)."""
     mean = factors.mean.T @ weights.mean
     variance = factors.square.T @ weights.square - (factors.mean**2).T @ weights.mean**2
@@ -72,92 +72,74 @@ def start_offset(block: Block, groups: Sequence[slice]) -> np.ndarray:
 
 
 def refresh(
-    block: Block, factors: Factors, weights: Weights, data: PseudoData, groups: Sequence[slice]
+    block: Block,
+    factors: Factors,
+    weights: Linear,
+    data: PseudoData,
+    groups: Sequence[slice],
+    *,
+    fixed: bool = False,
 ) -> tuple[float, PseudoData]:
-    """The bound at the current posterior with its own parameters at their best, then pseudo-data for the next sweep."""
+    """The bound at the current posterior with its own parameters at their best, then pseudo-data for the next sweep.
+
+    Args:
+        fixed: leave the intercepts as they are.
+    """
     linear, variance = linear_moments(factors, weights)
+    sizes = [group.stop - group.start for group in groups]
+    eta = linear + np.repeat(data.offset, sizes, axis=0)
     if block.likelihood == "bernoulli":
-        bound = _bernoulli_bound(block, linear, variance, data.offset, groups)
-        fresh = _bernoulli(block, linear, variance, data.offset, groups)
+        bound = _bernoulli_bound(block, eta, variance)
+        weight = two_lambda(np.sqrt(eta**2 + variance)) * block.mask  # (sample, feature)
+        target = (block.values - 0.5) * block.mask  # weight times pseudo-value
+        features, samples = np.arange(weight.shape[1]), np.arange(len(weight))
+        precision = Precision(weight.T, features, weight, samples, data.precision.scale)
+        total_weight = _sums(weight, groups)
     else:
-        bound = _poisson_bound(block, linear, variance, data.offset, groups)
-        fresh = _poisson(block, linear, data, groups)
-    return bound - float(0.5 * OFFSET_PRECISION * (data.offset**2).sum()), fresh
-
-
-def start_pseudo_data(
-    block: Block, factors: Factors, weights: Weights, groups: Sequence[slice]
-) -> tuple[float, PseudoData]:
-    """The bound before the first sweep, and pseudo-data for it."""
-    offset = start_offset(block, groups)
-    scale = np.ones((len(groups), block.values.shape[1]))
-    if block.likelihood == "poisson":
-        scale = scale * curvature(block)
-    precision = share_patterns(block, scale)
-    return refresh(block, factors, weights, PseudoData(block.values, precision, offset, scale), groups)
-
-
-def _bernoulli(
-    block: Block, linear: np.ndarray, variance: np.ndarray, offset: np.ndarray, groups: Sequence[slice]
-) -> PseudoData:
-    """Jaakkola and Jordan 2000, eq. 12: weight 2 lambda(xi), pseudo-value (y - 1/2) / weight, xi^2 = <eta^2>."""
-    spread = np.repeat(offset, _sizes(groups), axis=0)
-    xi = np.sqrt((linear + spread) ** 2 + variance)
-    weight = _two_lambda(xi) * block.mask
-    target = (block.values - 0.5) * block.mask
-    fresh = np.stack(
-        [
-            (target[group] - weight[group] * linear[group]).sum(axis=0) / (weight[group].sum(axis=0) + OFFSET_PRECISION)
-            for group in groups
-        ]
-    )
-    values = target - weight * np.repeat(fresh, _sizes(groups), axis=0)
+        kappa = data.precision.scale  # (group, feature)
+        bound = _poisson_bound(block, eta, variance, kappa[0])
+        weight, precision = np.broadcast_to(block.mask, eta.shape), data.precision
+        target = (eta - _poisson_slope(block, eta) / kappa[0]) * weight
+        total_weight = kappa * block.counts(groups)
+    offset = data.offset
+    if not fixed:
+        gap = precision.scale * _sums(target - weight * linear, groups)
+        offset = gap / (total_weight + OFFSET_PRECISION)
+    values = target - weight * np.repeat(offset, sizes, axis=0)
     squares = np.divide(values**2, weight, out=np.zeros_like(values), where=weight > 0)
-    features, samples = np.arange(values.shape[1]), np.arange(len(values))
-    precision = Precision(weight.T, features, weight, samples, np.ones_like(offset))
-    return PseudoData(values, precision, fresh, _sums(squares, groups))
+    bound -= float(0.5 * OFFSET_PRECISION * (data.offset**2).sum())
+    return bound, PseudoData(values, precision, offset, _sums(squares, groups))
 
 
-def _bernoulli_bound(
-    block: Block, linear: np.ndarray, variance: np.ndarray, offset: np.ndarray, groups: Sequence[slice]
-) -> float:
-    """sum of ln sigma(xi) - xi / 2 + (y - 1/2) <eta>; the quadratic term vanishes at xi^2 = <eta^2>."""
-    eta = linear + np.repeat(offset, _sizes(groups), axis=0)
+def start_pseudo_data(block: Block, offset: np.ndarray, kappa: np.ndarray | None) -> PseudoData:
+    """What `refresh` begins with, given intercepts (group, feature) and the curvature of a Poisson view (feature,)."""
+    scale = np.ones_like(offset) * (1.0 if kappa is None else kappa)
+    return PseudoData(block.values, share_patterns(block, scale), offset, scale)
+
+
+def _bernoulli_bound(block: Block, eta: np.ndarray, variance: np.ndarray) -> float:
+    """Jaakkola and Jordan 2000, eq. 12 at xi^2 = <eta^2>: sum of ln sigma(xi) - xi / 2 + (y - 1/2) <eta>."""
     xi = np.sqrt(eta**2 + variance)
     return float(((-softplus(-xi) - xi / 2 + (block.values - 0.5) * eta) * block.mask).sum())
 
 
-def _poisson(block: Block, linear: np.ndarray, data: PseudoData, groups: Sequence[slice]) -> PseudoData:
-    """Seeger and Bouchard 2012: pseudo-value zeta - f'(zeta) / kappa at zeta = <eta>."""
-    sizes = _sizes(groups)
-    eta = linear + np.repeat(data.offset, sizes, axis=0)
-    rate = softplus(np.maximum(eta, _LINEAR))
-    slope = expit(eta) - block.values * np.where(eta < _LINEAR, 1.0, expit(np.maximum(eta, _LINEAR)) / rate)
-    kappa = data.precision.scale
-    pseudo = eta - slope / np.repeat(kappa, sizes, axis=0)
-    counts = block.counts(groups)
-    fresh = kappa * _sums((pseudo - linear) * block.mask, groups) / (kappa * counts + OFFSET_PRECISION)
-    values = (pseudo - np.repeat(fresh, sizes, axis=0)) * block.mask
-    return replace(data, values=values, offset=fresh, total=_sums(values**2, groups))
-
-
-def _poisson_bound(
-    block: Block, linear: np.ndarray, variance: np.ndarray, offset: np.ndarray, groups: Sequence[slice]
-) -> float:
-    """sum of ln p(y | <eta>) - kappa var(eta) / 2."""
-    eta = linear + np.repeat(offset, _sizes(groups), axis=0)
+def _poisson_bound(block: Block, eta: np.ndarray, variance: np.ndarray, kappa: np.ndarray) -> float:
+    """Seeger and Bouchard 2012 at zeta = <eta>: sum of ln p(y | <eta>) - kappa var(eta) / 2."""
     log_p = block.values * log_softplus(eta) - softplus(eta) - gammaln(block.values + 1)
-    return float(((log_p - 0.5 * curvature(block) * variance) * block.mask).sum())
+    return float(((log_p - 0.5 * kappa * variance) * block.mask).sum())
 
 
-def _two_lambda(xi: np.ndarray) -> np.ndarray:
+def _poisson_slope(block: Block, eta: np.ndarray) -> np.ndarray:
+    """Derivative of the negative Poisson log-likelihood in eta (sample, feature)."""
+    near = np.maximum(eta, _LINEAR)
+    ratio = np.where(eta < _LINEAR, 1.0, expit(near) / softplus(near))
+    return expit(eta) - block.values * ratio
+
+
+def two_lambda(xi: np.ndarray) -> np.ndarray:
     """2 lambda(xi) = tanh(xi / 2) / (2 xi), 1/4 at 0."""
     safe = np.maximum(xi, 1e-8)
     return np.tanh(safe / 2) / (2 * safe)
-
-
-def _sizes(groups: Sequence[slice]) -> list[int]:
-    return [group.stop - group.start for group in groups]
 
 
 def _sums(values: np.ndarray, groups: Sequence[slice]) -> np.ndarray:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from scipy.special import betaln, digamma, gammaln
@@ -129,6 +129,18 @@ class Precision:
     scale: np.ndarray
 
 
+class Linear(Protocol):
+    """First and second moments of weights (factor, feature)."""
+
+    @property
+    def mean(self) -> np.ndarray:
+        """<s w>."""
+
+    @property
+    def square(self) -> np.ndarray:
+        """<(s w)^2>."""
+
+
 @dataclass(frozen=True, eq=False)
 class Weights:
     """Posterior of one view's weights; without spike every feature is in the slab.
@@ -166,8 +178,16 @@ class Weights:
         """Some factors."""
         inclusion = None if self.inclusion is None else self.inclusion[index]
         theta = Beta(self.theta.yes[index], self.theta.no[index])
-        parts = (self.mean, self.square, self.slab, self.variance, self.spike_variance)
-        return type(self)(*(part[index] for part in parts), inclusion, self.alpha.take(index), theta)
+        return type(self)(
+            self.mean[index],
+            self.square[index],
+            self.slab[index],
+            self.variance[index],
+            self.spike_variance[index],
+            inclusion,
+            self.alpha.take(index),
+            theta,
+        )
 
 
 @dataclass(frozen=True, eq=False)

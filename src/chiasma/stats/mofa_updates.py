@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
-from chiasma.stats.mofa_nodes import ALPHA_PRIOR, TAU_PRIOR, Beta, Factors, Gamma, Moments, Precision, Weights
+from chiasma.stats.mofa_nodes import ALPHA_PRIOR, TAU_PRIOR, Beta, Factors, Gamma, Linear, Moments, Precision, Weights
 
 _LOOP = 24
 """Up to so many patterns one product each, beyond all at once from the pairs of factors."""
@@ -120,7 +120,7 @@ def join_patterns(precisions: Sequence[Precision], groups: Sequence[slice]) -> J
 
 
 def weight_grams(
-    weights: Sequence[Weights], precisions: Sequence[Precision], joint: JointPatterns
+    weights: Sequence[Linear], precisions: Sequence[Precision], joint: JointPatterns
 ) -> tuple[np.ndarray, np.ndarray]:
     """sum_md tau <w_j> <w_k> (factor, factor, pattern) and sum_md tau <w_k^2> (factor, pattern)."""
     size = len(weights[0].mean)
@@ -134,7 +134,7 @@ def weight_grams(
 
 
 def weight_pull(
-    weights: Sequence[Weights], values: Sequence[np.ndarray], precisions: Sequence[Precision], groups: Sequence[slice]
+    weights: Sequence[Linear], values: Sequence[np.ndarray], precisions: Sequence[Precision], groups: Sequence[slice]
 ) -> np.ndarray:
     """sum_md tau <w_dk> y_nd (factor, sample) for values that carry their weights."""
     pull = np.empty((len(weights[0].mean), len(values[0])))
