@@ -42,10 +42,10 @@ def predict(
     model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
     data: FASTA, BED (with --fasta), VCF, tree sequence, matrix: what the method takes.
     view: NAME=FILE for methods of several views, repeatable; a view may be left out.
-    fasta: the genome, for BED.
+    fasta: the genome, for BED and for bigWig.
     region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
     samples: sample table F[:COLUMN[=VALUE]] for genotypes.
-    output: the suffix chooses .parquet .tsv .csv .json .bed or .bedgraph; default a table on stdout.
+    output: the suffix chooses .parquet .tsv .csv .json .bed .bedgraph or .bw (with --fasta); default a table on stdout.
     device: auto, cpu, cuda or mps.
     seed: root of any random choice.
     json: print the predictions as JSON; with --output a summary: path, count, columns, the first rows.

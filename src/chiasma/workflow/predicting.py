@@ -15,7 +15,7 @@ from chiasma.data.intervals import Intervals
 from chiasma.workflow.evaluating import apply_calibration
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.model import OwnModel, resolve_model
-from chiasma.workflow.predictions import conformal_sets, places, prediction_columns, write_table
+from chiasma.workflow.predictions import conformal_sets, output_suffix, places, prediction_columns, write_table
 from chiasma.workflow.training import too_short
 
 _TABLES = ("view", "matrix", "test_view", "test_matrix")
@@ -47,6 +47,8 @@ def predict(
         UsageError: the method is transductive, or the input is not what it takes.
         NotTrainedError: `model` is the name of a method, not of a trained model.
     """
+    if output is not None:
+        output_suffix(output)
     fitted = resolve_model(model)
     if not isinstance(fitted, OwnModel) and fitted.method.card.transductive:
         raise UsageError(
@@ -62,7 +64,7 @@ def predict(
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
     if output is not None:
-        write_table(output, columns, intervals=where)
+        write_table(output, columns, intervals=where, fasta=inputs.get("fasta"))
     return columns, data.skips
 
 

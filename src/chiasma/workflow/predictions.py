@@ -14,12 +14,13 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.intervals import Intervals
 from chiasma.data.results import Predictions
 from chiasma.data.sequences import Sequences
+from chiasma.io.bigwig import BIGWIG_SUFFIXES, write_bigwig
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.model import Model
 
 LABEL = "label"
 """Column of what a sample is called, where a method takes no notice of it."""
-SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", ".json")
+SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", *BIGWIG_SUFFIXES, ".json")
 
 
 def conformal_sets(fitted: Model, scores: np.ndarray) -> np.ndarray | None:
@@ -103,23 +104,42 @@ def read_predictions(run: Path, *, part: str) -> tuple[Predictions, Target, np.n
     return found, Target(kind, values, names, described["unit"]), table["unit"].to_numpy()
 
 
-def write_table(path: Path | str, columns: Mapping[str, Any], *, intervals: Intervals | None = None) -> Path:
+def output_suffix(path: Path | str) -> str:
+    """The suffix that chooses the format, in lower case.
+
+    Raises:
+        UsageError: it chooses none.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError("unknown output format", where=path, got=suffix or "no suffix", expected=" ".join(SUFFIXES))
+    return suffix
+
+
+def write_table(
+    path: Path | str,
+    columns: Mapping[str, Any],
+    *,
+    intervals: Intervals | None = None,
+    fasta: Path | str | None = None,
+) -> Path:
     """Write a prediction table in the format of the suffix.
 
     Args:
-        path: ends in .parquet, .tsv, .csv, .json, .bed (score = last probability x 1000) or .bedgraph (its value).
+        path: ends in .parquet, .tsv, .csv, .json, .bed (score = last probability x 1000), .bedgraph or .bw (its value).
         columns: id first.
-        intervals: places on a genome, needed for .bed and .bedgraph.
+        intervals: places on a genome, needed for .bed, .bedgraph and .bw.
+        fasta: the genome, whose contigs .bw lists.
 
     Raises:
         UsageError: an unknown suffix, or a genomic format without coordinates.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError("unknown output format", where=path, got=suffix or "no suffix", expected=" ".join(SUFFIXES))
+    suffix = output_suffix(path)
     if suffix == ".parquet":
         _write_parquet(path, columns)
+    elif suffix in BIGWIG_SUFFIXES:
+        _write_bigwig(path, columns, intervals, fasta)
     elif suffix in (".bed", ".bedgraph"):
         _write_places(path, columns, intervals)
     else:
@@ -142,7 +162,24 @@ def _write_parquet(path: Path, columns: Mapping[str, Any]) -> None:
         parquet.write_table(pa.table({name: pa.array(list(values)) for name, values in columns.items()}), handle)
 
 
-def _write_places(path: Path, columns: Mapping[str, Any], intervals: Intervals | None) -> None:
+def _write_bigwig(
+    path: Path, columns: Mapping[str, Any], intervals: Intervals | None, fasta: Path | str | None
+) -> None:
+    from chiasma.io.genome import open_genome
+
+    places, values = _require_places(path, intervals), np.asarray(columns[_numeric(columns)[-1]])
+    if fasta is None:
+        raise UsageError(
+            "bigWig lists the contigs of a genome", where=path, expected="--fasta GENOME", do="add --fasta"
+        )
+    write_bigwig(path, places, values, genome=open_genome(fasta))
+
+
+def _numeric(columns: Mapping[str, Any]) -> list[str]:
+    return [name for name in columns if name.startswith(("p_", "yhat_"))]
+
+
+def _require_places(path: Path, intervals: Intervals | None) -> Intervals:
     if intervals is None:
         raise UsageError(
             "these examples have no place on a genome",
@@ -150,7 +187,11 @@ def _write_places(path: Path, columns: Mapping[str, Any], intervals: Intervals |
             expected="input from BED, VCF or sequences named chrom:start-end",
             do="write .tsv or .parquet instead",
         )
-    numeric = [name for name in columns if name.startswith(("p_", "yhat_"))]
+    return intervals
+
+
+def _write_places(path: Path, columns: Mapping[str, Any], intervals: Intervals | None) -> None:
+    intervals, numeric = _require_places(path, intervals), _numeric(columns)
     value = np.asarray(columns[numeric[-1]])
     order = np.lexsort((intervals.start, intervals.chrom.astype(str)))
     with atomic_write(path) as handle:
