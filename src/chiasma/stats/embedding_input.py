@@ -10,6 +10,7 @@ import numpy as np
 
 from chiasma.core.errors import InputError
 from chiasma.stats.block_scaling import Scaling, learn_scaling
+from chiasma.stats.principal_components import leading_part
 
 Normalise = Literal["none", "log1p", "counts", "clr"]
 SIZE_FACTOR = 1e4
@@ -25,7 +26,8 @@ class EmbeddingInput:
     """What was learnt of one view.
 
     Attributes:
-        normalise: none, log1p, counts (to 10,000 a sample, then log1p) or clr (centred log ratio of a sample).
+        normalise: none, log1p, counts (to 10,000 a sample, then log1p) or clr (log1p of
+            the ratio to the sample's geometric mean, as Seurat has it for antibodies).
         scaling: mean and standard deviation of each feature.
         rotation: leading components (feature, component), or None where features are used as they are.
         cosine: whether points lie on the unit sphere, so that Euclidean neighbours are those by angle.
@@ -53,7 +55,7 @@ class EmbeddingInput:
         scaling = learn_scaling(ready, scale=scale)
         rotation = None
         if components is not None and components < min(len(ready) - 1, ready.shape[1]):
-            rotation = leading(scaling.apply(ready)[0], components)
+            rotation, _ = leading_part(scaling.apply(ready)[0], components)
         return cls(normalise, scaling, rotation, cosine)
 
     def points(self, values: np.ndarray) -> np.ndarray:
@@ -74,20 +76,6 @@ class EmbeddingInput:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], *, normalise: Normalise, cosine: bool) -> Self:
         """From what `arrays` gave."""
         return cls(normalise, Scaling(arrays["mean"], arrays["sd"]), arrays.get("rotation"), cosine)
-
-
-def leading(scaled: np.ndarray, components: int) -> np.ndarray:
-    """Leading right singular vectors (feature, component), each with its largest entry positive."""
-    n, p = scaled.shape
-    if p <= n:
-        _, vectors = np.linalg.eigh(scaled.T @ scaled)
-        found = vectors[:, ::-1][:, :components]
-    else:
-        values, left = np.linalg.eigh(scaled @ scaled.T)
-        values, left = values[::-1][:components], left[:, ::-1][:, :components]
-        length = np.sqrt(np.maximum(values, 0.0))
-        found = np.divide(scaled.T @ left, length, out=np.zeros((p, components)), where=length > 0)
-    return found * np.where(found[np.abs(found).argmax(axis=0), np.arange(components)] < 0, -1.0, 1.0)
 
 
 def normalised(values: np.ndarray, how: Normalise) -> np.ndarray:
@@ -113,4 +101,4 @@ def normalised(values: np.ndarray, how: Normalise) -> np.ndarray:
     if how == "log1p":
         return logs
     seen = np.maximum((~np.isnan(logs)).sum(axis=1, keepdims=True), 1)
-    return logs - np.nansum(logs, axis=1, keepdims=True) / seen
+    return np.log1p(values / np.exp(np.nansum(logs, axis=1, keepdims=True) / seen))

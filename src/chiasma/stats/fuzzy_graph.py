@@ -1,64 +1,31 @@
 """Neighbours of samples as a fuzzy graph: each edge has a membership strength between 0 and 1.
 
-McInnes, Healy and Melville 2018 (doi:10.21105/joss.00861), sections 3.1 and 4.1. Neighbours are exact, found in
-blocks of rows, so that the same data give the same graph.
+McInnes, Healy and Melville 2018 (doi:10.21105/joss.00861), sections 3.1 and 4.1. Neighbours are exact up to
+50,000 samples, so that the same data give the same graph.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-_BLOCK = 4_000_000
-"""Distances held at once."""
+from chiasma.stats.knn import Neighbours, nearest, nearest_others
+
 _TOLERANCE = 1e-5
 _STEPS = 64
 _LEAST_SCALE = 1e-3
 """Least kernel width, as a share of the mean distance (umap-learn 0.5.12)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbours:
-    """The nearest rows, the nearest first.
-
-    Attributes:
-        indices: int64 (sample, neighbour).
-        distances: float64 (sample, neighbour).
-    """
-
-    indices: np.ndarray
-    distances: np.ndarray
-
-
-def nearest(x: np.ndarray, n: int, *, reference: np.ndarray | None = None) -> Neighbours:
-    """The n nearest rows, Euclidean, exact; ties go to the lower row.
-
-    Args:
-        x: rows that ask (sample, feature).
-        n: neighbours of each.
-        reference: rows that are found (row, feature); without it x itself, each sample being its own first neighbour.
-    """
-    own = reference is None
-    rows = x if reference is None else reference
-    square = (rows**2).sum(axis=1)
-    block = max(1, _BLOCK // max(len(rows), 1))
-    found = []
-    for begin in range(0, len(x), block):
-        part = x[begin : begin + block]
-        cross = square - 2 * (part @ rows.T)  # the asker's own square changes no order
-        if own:
-            cross[np.arange(len(part)), begin + np.arange(len(part))] = -np.inf
-        near = np.argpartition(cross, min(n, len(rows)) - 1, axis=1)[:, :n]
-        difference = part[:, None, :] - rows[near]  # (sample, neighbour, feature): exact where the product rounds
-        distance = np.sqrt((difference**2).sum(axis=2))
-        key = np.where(near == begin + np.arange(len(part))[:, None], -1.0, distance) if own else distance
-        order = np.lexsort((near, key), axis=1)
-        found.append((np.take_along_axis(near, order, axis=1), np.take_along_axis(distance, order, axis=1)))
-    indices, distances = (np.concatenate(parts) for parts in zip(*found))
-    return Neighbours(indices.astype(np.int64), distances)
+def with_itself(x: np.ndarray, n: int, *, seed: int = 0) -> Neighbours:
+    """The n nearest rows of each row of x (sample, feature), itself the first of them."""
+    others = nearest_others(x, n - 1, seed=seed)
+    own = np.arange(len(x))[:, None]
+    index, distance = np.hstack([own, others.index]), np.hstack([np.zeros((len(x), 1)), others.distance])
+    return Neighbours(index, distance, others.recall)
 
 
 def smooth_widths(distances: np.ndarray, *, connected: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -101,26 +68,26 @@ def fuzzy_graph(x: np.ndarray, n_neighbors: int) -> sparse.csr_array:
         x: (sample, feature).
         n_neighbors: neighbours of each sample, itself included.
     """
-    one_sided = memberships(nearest(x, n_neighbors), len(x), own=True)
+    one_sided = memberships(with_itself(x, n_neighbors), len(x), own=True)
     return fuzzy_union(one_sided)
 
 
 def fuzzy_links(new: np.ndarray, reference: np.ndarray, n_neighbors: int) -> sparse.csr_array:
     """Memberships of new samples among those of the fit (new sample, sample), one-sided."""
-    return memberships(nearest(new, n_neighbors, reference=reference), len(reference), own=False)
+    return memberships(nearest(new, reference, n_neighbors), len(reference), own=False)
 
 
 def memberships(found: Neighbours, n_rows: int, *, own: bool) -> sparse.csr_array:
     """exp(-(distance - first) / width) as a sparse table (sample, row); nothing on the diagonal where `own`."""
-    n_samples, n = found.indices.shape
-    width, start = smooth_widths(found.distances, connected=own)
-    beyond = np.maximum(found.distances - start[:, None], 0.0)
+    n_samples, n = found.index.shape
+    width, start = smooth_widths(found.distance, connected=own)
+    beyond = np.maximum(found.distance - start[:, None], 0.0)
     scale = width[:, None]
     strength = np.exp(-np.divide(beyond, scale, out=np.zeros_like(beyond), where=scale > 0))
     if own:
-        strength[found.indices == np.arange(n_samples)[:, None]] = 0.0
+        strength[found.index == np.arange(n_samples)[:, None]] = 0.0
     begins = np.arange(0, n_samples * n + 1, n)
-    graph = sparse.csr_array((strength.ravel(), found.indices.ravel(), begins), shape=(n_samples, n_rows))
+    graph = sparse.csr_array((strength.ravel(), found.index.ravel(), begins), shape=(n_samples, n_rows))
     return tidy(graph)
 
 
@@ -130,9 +97,20 @@ def fuzzy_union(graph: sparse.csr_array) -> sparse.csr_array:
     return tidy(graph + turned - graph.multiply(turned))
 
 
+def graph_arrays(graph: sparse.csr_array) -> dict[str, np.ndarray]:
+    """A graph as named arrays."""
+    return {"data": graph.data, "indices": graph.indices, "indptr": graph.indptr}
+
+
+def graph_from(arrays: Mapping[str, np.ndarray], n_columns: int) -> sparse.csr_array:
+    """The graph that `graph_arrays` took apart."""
+    shape = (len(arrays["indptr"]) - 1, n_columns)
+    return sparse.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=shape)
+
+
 def tidy(graph: Any) -> sparse.csr_array:
-    """Rows compressed, columns sorted, no zeros stored."""
-    made = sparse.csr_array(graph)
+    """A copy with rows compressed, columns sorted and no zeros stored."""
+    made = sparse.csr_array(graph, copy=True)
     made.sum_duplicates()
     made.eliminate_zeros()
     made.sort_indices()
