@@ -193,6 +193,11 @@ def test_explanations_of_networks_and_of_callables(networks, tmp_path):
             )
             assert str(found["target"]) == ("gc" if name == "counter" else "output1")
     assert used["in_numpy"] == "ism" and "ism" not in (used["counter"], used["gc"])
+    done("explain", f"{networks}:counter", path, "-o", tmp_path / "t", "--target", "length", "--seconds", 1)
+    with np.load(tmp_path / "t" / "attributions.npz") as found:
+        assert str(found["target"]) == "length" and found["output"].tolist() == [30] * 6
+    answer = call("explain", f"{networks}:counter", path, "-o", tmp_path / "u", "--target", "lenght")
+    assert answer.code == 2 and "did you mean 'length'" in answer.err
     with pytest.raises(InputError, match="the model failed"):
         explain(f"{networks}:breaks", {"input": path}, output=tmp_path / "broken")
     assert not (tmp_path / "broken").exists()

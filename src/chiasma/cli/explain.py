@@ -24,6 +24,7 @@ def explain(
     fasta: Path | None = None,
     motifs: Path | None = None,
     output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path("explain"),
+    target: str | None = None,
     examples: int = 2000,
     seconds: float = 150,
     seed: int = 1,
@@ -38,6 +39,7 @@ def explain(
     fasta: the genome, for BED.
     motifs: MEME file to name what is found.
     output: folder to write.
+    target: name of the output explained; default the last class, or the first of other outputs.
     examples: most sequences to attribute.
     seconds: longest time for motif discovery.
     seed: root of all randomness.
@@ -48,5 +50,5 @@ def explain(
 
     options = FitOptions(seed=seed, motifs=motifs, explain_examples=examples, explain_seconds=seconds)
     inputs = {} if data is None else {"input": data, "fasta": fasta}
-    folder = run_explain(model, inputs, output=output, options=options)
+    folder = run_explain(model, inputs, output=output, options=options, target=target)
     emit({"folder": folder}, f"explanation in {folder}", as_json=json)

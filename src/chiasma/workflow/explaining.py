@@ -20,6 +20,7 @@ def explain(
     *,
     output: Path | str,
     options: FitOptions | None = None,
+    target: str | None = None,
 ) -> Path:
     """Attributions, motifs and matches of a sequence model, or loadings of a matrix method, into a folder.
 
@@ -28,6 +29,7 @@ def explain(
         inputs: {"input": FILE} with the sequences to explain, "fasta" for BED; empty for loadings.
         output: the folder to write.
         options: seed, motif file, number of examples, time limit.
+        target: name of the output explained; by default the last class, or the first of other outputs.
     """
     fitted, options = resolve_model(model), options or FitOptions()
     folder = Path(output)
@@ -41,5 +43,5 @@ def explain(
         fitted = fitted.measured(data)
     elif not isinstance(data.x, Sequences):
         raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
-    explain_dataset(fitted, data, options, folder=folder, known=False)
+    explain_dataset(fitted, data, options, folder=folder, known=False, output=target)
     return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chiasma.core.errors import UsageError
+from chiasma.core.errors import UsageError, unknown_name
 from chiasma.core.files import read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
@@ -43,7 +43,15 @@ def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) ->
         write_variates(folder, rows)
 
 
-def explain_dataset(fitted: Model, data: Dataset, options: FitOptions, *, folder: Path, known: bool = True) -> None:
+def explain_dataset(
+    fitted: Model,
+    data: Dataset,
+    options: FitOptions,
+    *,
+    folder: Path,
+    known: bool = True,
+    output: str | None = None,
+) -> None:
     """Attributions, motifs and their matches for the examples that carry the explained class.
 
     Args:
@@ -52,19 +60,26 @@ def explain_dataset(fitted: Model, data: Dataset, options: FitOptions, *, folder
         options: seed, motif file, number of examples, time limit.
         folder: where to write.
         known: whether the target of the examples is known; if not, all of them are explained.
+        output: name of the output explained; by default the last class, or the first of other outputs.
+
+    Raises:
+        UsageError: the model has no such output.
     """
     from chiasma.explain.sequence_report import explain_sequences
     from chiasma.explain.write import write_explanation
 
     chosen = _examples(data, options, known=known)
-    target = 0 if fitted.target.kind == "regression" else len(fitted.target.names) - 1
+    names = fitted.target.names
+    if output is not None and output not in names:
+        raise unknown_name("output", output, names)
+    target = names.index(output or (names[0] if fitted.target.kind == "regression" else names[-1]))
     length = int(fitted.meta["task"].get("length", 0)) or int(chosen.lengths.max())
     fixed = Sequences.from_codes(list(chosen.ids), list(chosen.padded(length)), chosen.intervals)
     result = explain_sequences(
         fitted.callable(),
         fixed,
         target=target,
-        target_name=fitted.target.names[target],
+        target_name=names[target],
         n_attributed=options.explain_examples,
         seed=options.seed,
         meme=options.motifs,
