@@ -128,13 +128,13 @@ def find_component(
     while not converged and len(criterion) < rules.max_iterations:
         change = 0.0
         for index, block in enumerate(blocks):
-            inner = _ties(variates, index, rules) @ variates
+            inner = pull(variates, index, rules) @ variates
             updated = _unit(keep_largest(transposed[index] @ inner, keep[index]))
             step = updated - current[index]
             change = max(change, float(step @ step))
             current[index] = updated
             variates[index] = variate(block, updated)
-        criterion.append(_criterion(variates, rules))
+        criterion.append(criterion_of(variates, rules))
         converged = change < rules.tolerance
     return Component(tuple(current), tuple(variates), len(criterion), converged, tuple(criterion))
 
@@ -161,7 +161,7 @@ def deflate(blocks: Sequence[Block], component: Component, mode: Mode) -> list[B
     return [*residuals, Block(left, response.observed)]
 
 
-def _ties(variates: np.ndarray, index: int, rules: Rules) -> np.ndarray:
+def pull(variates: np.ndarray, index: int, rules: Rules) -> np.ndarray:
     """How much each variate (block, sample) pulls at one block: the design times the slope of the scheme (block,)."""
     ties = rules.design[index]
     if rules.scheme == "horst":
@@ -170,7 +170,8 @@ def _ties(variates: np.ndarray, index: int, rules: Rules) -> np.ndarray:
     return ties * (covariance if rules.scheme == "factorial" else np.sign(covariance))
 
 
-def _criterion(variates: np.ndarray, rules: Rules) -> float:
+def criterion_of(variates: np.ndarray, rules: Rules) -> float:
+    """What is maximised: the design times the scheme of the covariances of variates (block, sample)."""
     covariance = _covariance(variates)
     transform = {"horst": covariance, "factorial": covariance**2, "centroid": np.abs(covariance)}[rules.scheme]
     return float((rules.design * transform).sum())

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from chiasma.core.rng import generator
 from chiasma.methods.omics.diablo.config import Config
+from chiasma.stats.block_design import keep_by_view, make_design
 from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
 from chiasma.stats.block_tuning import Tuning, TuningRules, tune_keep
@@ -233,8 +234,8 @@ class Diablo(ClassifierMixin, BaseEstimator):
     def _rules(self, config: Config, data: Arrays) -> PlsdaRules:
         return PlsdaRules(
             config.ncomp,
-            _keep(config, data),
-            _design(config, list(data.values)),
+            keep_by_view(config.keep_x, config.ncomp, {name: block.shape[1] for name, block in data.values.items()}),
+            make_design(config.design, list(data.values)),
             config.scheme,
             config.mode,
             config.init,
@@ -268,40 +269,6 @@ class Diablo(ClassifierMixin, BaseEstimator):
 def build(config: Config) -> Diablo:
     """The estimator of a configuration."""
     return Diablo(**{name: getattr(config, name) for name in type(config).model_fields})
-
-
-def _keep(config: Config, data: Arrays) -> dict[str, tuple[int, ...]]:
-    given = config.keep_x
-    if isinstance(given, dict) and set(given) != set(data.values):
-        raise ViewsError(
-            "keep_x and the views differ in their names",
-            got=", ".join(sorted(given)),
-            expected=", ".join(sorted(data.values)),
-        )
-    keep = {}
-    for name, values in data.values.items():
-        asked = given[name] if isinstance(given, dict) else given
-        asked = values.shape[1] if asked is None else asked
-        numbers = (asked,) * config.ncomp if isinstance(asked, int) else asked
-        keep[name] = tuple(min(number, values.shape[1]) for number in numbers)
-    return keep
-
-
-def _design(config: Config, names: list[str]) -> np.ndarray:
-    size = len(names)
-    if isinstance(config.design, tuple):
-        design = np.array(config.design, dtype=np.float64) if len({len(row) for row in config.design}) == 1 else None
-        if design is None or design.shape != (size, size) or not np.array_equal(design, design.T) or design.min() < 0:
-            raise ViewsError(
-                "the design does not fit the views",
-                got=config.design,
-                expected=f"a symmetric {size} x {size} matrix of numbers from 0, in the order {', '.join(names)}",
-            )
-    else:
-        value = {"full": 1.0, "null": 0.0}.get(str(config.design))
-        design = np.full((size, size), float(config.design) if value is None else value)
-    np.fill_diagonal(design, 0.0)
-    return design
 
 
 def _tuning_facts(tuning: Tuning | None) -> dict[str, Any] | None:
