@@ -37,8 +37,8 @@ def slow_component(blocks, taus, scheme, sweeps):
         a = np.linalg.solve(metric, x.T @ start)
         weights.append(a / np.sqrt(a @ metric @ a))
     scores = [x @ a for x, a in zip(blocks, weights)]
-    for index in range(1, len(blocks)):
-        if scores[index] @ scores[0] < 0:
+    for index in range(len(blocks) - 1):
+        if scores[index] @ scores[-1] < 0:
             weights[index], scores[index] = -weights[index], -scores[index]
     for _ in range(sweeps):
         for j, (x, metric) in enumerate(zip(blocks, metrics)):
@@ -69,13 +69,13 @@ def test_component_equals_its_slow_twin(scheme, taus):
 
 def test_two_views_are_the_classical_methods():
     x, y = scaled(1)[0][:, :8], scaled(1)[1]
-    pair, names = {"x": x, "y": y}, ("x", "y")
+    pair = {"x": x, "y": y}
     n = len(x)
     cov, sx, sy = x.T @ y / (n - 1), x.T @ x / (n - 1), y.T @ y / (n - 1)
 
     def between(tau):
-        model = Rgcca(ncomp=1, tau=dict(zip(names, tau)), tol=1e-20, max_iter=10_000).fit(pair)
-        one, two = (model.fitted_[name].variates[:, 0] for name in names)
+        model = Rgcca(ncomp=1, tau=tau, tol=1e-20, max_iter=10_000).fit(pair)
+        one, two = (model.fitted_[name].variates[:, 0] for name in pair)
         return one @ two / (n - 1)
 
     canonical = np.sqrt(eigh(cov @ np.linalg.solve(sy, cov.T), sx, eigvals_only=True)[-1])
@@ -140,14 +140,16 @@ def test_what_cannot_be_used_is_refused():
         {"keep_x": 5},
         {"tau": 1.0, "keep_x": (5,)},
         {"scheme": "horts"},
-        {"tau": {"a": -1}},
+        {"tau": (0.5, -1.0)},
     ):
         with pytest.raises(UsageError):
             Config.parse(settings)
     x = views(0)
     with pytest.raises(ValueError, match="30 features of 20 samples"):
         Rgcca(tau=0.0).fit({name: block[:20] for name, block in x.items()})
+    with pytest.raises(ValueError, match="another number of tau"):
+        Rgcca(tau=(1.0, 0.5)).fit(x)
     with pytest.raises(ValueError, match="differ in their names"):
-        Rgcca(tau={"gene": 1.0}).fit(x)
+        Rgcca(tau=1.0, keep_x={"genes": 4}).fit(x)
     with pytest.raises(ValueError, match="two or more views"):
         build(default()).fit({"gene": x["gene"]})

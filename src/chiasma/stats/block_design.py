@@ -47,7 +47,12 @@ def keep_by_view(keep: Any, n_components: int, widths: Mapping[str, int]) -> dic
     Raises:
         ViewsError: given by view, and the names are not those of the views.
     """
-    by_name(keep, widths, "keep_x")
+    if isinstance(keep, dict) and set(keep) != set(widths):
+        raise ViewsError(
+            "keep_x and the views differ in their names",
+            got=", ".join(sorted(keep)),
+            expected=", ".join(sorted(widths)),
+        )
     kept = {}
     for name, width in widths.items():
         asked = keep[name] if isinstance(keep, dict) else keep
@@ -55,13 +60,3 @@ def keep_by_view(keep: Any, n_components: int, widths: Mapping[str, int]) -> dic
         numbers = (asked,) * n_components if isinstance(asked, int) else asked
         kept[name] = tuple(min(number, width) for number in numbers)
     return kept
-
-
-def by_name(values: Any, names: Any, what: str) -> None:
-    """Refuse a setting given by view whose names are not those of the views."""
-    if isinstance(values, dict) and set(values) != set(names):
-        raise ViewsError(
-            f"{what} and the views differ in their names",
-            got=", ".join(sorted(values)),
-            expected=", ".join(sorted(names)),
-        )

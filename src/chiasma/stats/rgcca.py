@@ -41,6 +41,8 @@ class _Metric:
 def find_rgcca_component(blocks: Sequence[Block], taus: Sequence[float], rules: Rules) -> Component:
     """Alternate over the blocks until the variates stand still; each starts from its widest direction.
 
+    Of the last block's weights the largest is positive at the start, and the other variates rise with its.
+
     Args:
         blocks: residuals; a hole counts as the mean.
         taus: of each block, 0 to 1.
@@ -53,8 +55,10 @@ def find_rgcca_component(blocks: Sequence[Block], taus: Sequence[float], rules: 
     ]
     loadings = [weights for weights, _ in found]
     variates = np.stack([scores for _, scores in found])  # (block, sample)
-    for index in range(1, len(blocks)):
-        if variates[index] @ variates[0] < 0:
+    top = np.argmax(np.abs(loadings[-1]))
+    for index in reversed(range(len(blocks))):
+        turned = loadings[-1][top] < 0 if index == len(blocks) - 1 else variates[index] @ variates[-1] < 0
+        if turned:
             loadings[index], variates[index] = -loadings[index], -variates[index]
     criterion: list[float] = []
     converged = False

@@ -15,10 +15,10 @@ class Config(Base):
     """What a regularised generalised canonical correlation is made of; with `keep_x` it is sparse (SGCCA)."""
 
     ncomp: int = Field(default=2, ge=1, description="components")
-    tau: Literal["optimal"] | float | dict[str, float] = Field(
+    tau: Literal["optimal"] | float | tuple[float, ...] = Field(
         default="optimal",
-        description="of each view {view = number} or of all, 1 (covariance) to 0 (correlation); optimal: the share by "
-        "which its correlations are best shrunken",
+        description="of all views, or of each in their order, 1 (covariance; keep_x needs it) to 0 (correlation); "
+        "optimal: the share by which a view's correlations are best shrunken",
     )
     keep_x: dict[str, Keep] | tuple[int, ...] | int | None = Field(
         default=None,
@@ -38,8 +38,7 @@ class Config(Base):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Config:
-        taus = self.tau.values() if isinstance(self.tau, dict) else [self.tau]
-        numbers = [value for value in taus if not isinstance(value, str)]
+        numbers = self.tau if isinstance(self.tau, tuple) else [] if isinstance(self.tau, str) else [self.tau]
         if any(not 0 <= value <= 1 for value in numbers):
             raise ValueError("tau lies from 0 to 1")
         if self.keep_x is None:

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from chiasma.methods.omics.rgcca.config import Config
 from chiasma.stats.block_components import course, find_components, left_over
-from chiasma.stats.block_design import by_name, keep_by_view, make_design
+from chiasma.stats.block_design import keep_by_view, make_design
 from chiasma.stats.block_scaling import learn_scaling
 from chiasma.stats.block_summary import ranked_features
 from chiasma.stats.component_views import ComponentViews, stack
@@ -110,10 +110,11 @@ def build(config: Config) -> Rgcca:
 
 
 def _taus(config: Config, blocks: Mapping[str, Block]) -> dict[str, float]:
-    by_name(config.tau, blocks, "tau")
+    given = config.tau if isinstance(config.tau, tuple) else (config.tau,) * len(blocks)
+    if len(given) != len(blocks):
+        raise ViewsError("another number of tau than views", got=len(given), expected=len(blocks))
     taus = {}
-    for name, block in blocks.items():
-        asked = config.tau[name] if isinstance(config.tau, dict) else config.tau
+    for (name, block), asked in zip(blocks.items(), given):
         taus[name] = shrinkage_intensity(block.values) if isinstance(asked, str) else asked
         n, width = len(block.values), int(block.values.any(axis=0).sum())
         if taus[name] == 0 and width >= n:
