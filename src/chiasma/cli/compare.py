@@ -11,16 +11,22 @@ from cyclopts import App, Parameter
 from chiasma.cli.flags import Flag, build, flag, input_flags, read_inputs
 from chiasma.cli.option_flags import option_flags, read_options
 from chiasma.cli.output import emit, estimate, table
-from chiasma.core.cards import find_card, list_cards
+from chiasma.core.cards import Card, find_card, list_cards
 from chiasma.core.errors import UsageError
 
 
 def register(app: App, arguments: list[str]) -> None:
     """Add the verb, with the inputs of the first method named."""
     known = {card.name for card in list_cards()}
-    first = next((word for word in (text.partition(":")[0] for text in arguments) if word in known), None)
-    inputs = input_flags(find_card(first)) if first else []
-    names = Annotated[str, Parameter(help="methods, then optionally the first input file; or complete run folders")]
+    card = _reading([word for word in map(_method, arguments) if word in known])
+    inputs = input_flags(card) if card else []
+    names = Annotated[
+        str,
+        Parameter(
+            help="methods (METHOD:PRESET, METHOD@VIEW for one view of several), then optionally the first input file; "
+            "or complete run folders"
+        ),
+    ]
     parameters = [
         Flag("methods", Flag.VAR_POSITIONAL, annotation=names),
         *inputs,
@@ -40,13 +46,14 @@ def _compare(values: Mapping[str, Any]) -> None:
     words = list(values.get("methods", ()))
     known = {card.name for card in list_cards()}
     runs = [word for word in words if (Path(word) / "run.json").exists()]
-    names = [word for word in words if word.partition(":")[0] in known and word not in runs]
+    names = [word for word in words if _method(word) in known and word not in runs]
     rest = [word for word in words if word not in names and word not in runs]
     if not words or (runs and names) or len(rest) > 1:
         raise UsageError("give methods and at most one file, or complete run folders", got=" ".join(words) or "nothing")
     inputs: dict[str, Any] = {}
     if names:
-        inputs = read_inputs(find_card(names[0].partition(":")[0]), values, rest[0] if rest else None)
+        card = _reading([_method(name) for name in names])
+        inputs = read_inputs(card, values, rest[0] if rest else None) if card else {}
     found = compare(
         runs or names,
         inputs,
@@ -59,7 +66,41 @@ def _compare(values: Mapping[str, Any]) -> None:
     for row in rows:
         row["simple"] = "rival" if row["rival"] else ""
     shown = table(rows, ["name", "simple", "figure", "cpu_seconds", "parameters"])
-    text = f"{found.verdict}\n\n{shown}\n\nreport: {found.report}"
-    emit(
-        {"verdict": found.verdict, "table": found.table, "pairs": found.pairs}, text, as_json=values.get("json", False)
-    )
+    text = f"{found.verdict}\n\n{shown}\n\n{_folds(found.folds)}report: {found.report}"
+    record = {"verdict": found.verdict, "table": found.table, "pairs": found.pairs, "cross_validation": found.folds}
+    emit(record, text, as_json=values.get("json", False))
+
+
+def _method(word: str) -> str:
+    """The method of METHOD:PRESET@VIEW."""
+    return word.partition("@")[0].partition(":")[0]
+
+
+def _reading(names: list[str]) -> Card | None:
+    """The card whose inputs are read: of a method of several views where there is one, else the first."""
+    cards = [find_card(name) for name in names]
+    return next((card for card in cards if card.data == "views"), cards[0] if cards else None)
+
+
+def _folds(found: Mapping[str, Any] | None) -> str:
+    """Repeated cross-validation as a table: balanced accuracy, difference from the best, p against permuted labels."""
+    if not found:
+        return ""
+    best = max(found["table"], key=lambda row: row["value"])["name"]
+    gaps = {}
+    for pair in found["pairs"]:
+        if best in (pair["a"], pair["b"]):
+            sign, other = (1, pair["b"]) if pair["a"] == best else (-1, pair["a"])
+            ends = sorted((-sign * pair["low"], -sign * pair["high"]))
+            gaps[other] = estimate({"value": -sign * pair["value"], "low": ends[0], "high": ends[1]})
+    rows = []
+    for row in sorted(found["table"], key=lambda row: -row["value"]):
+        asked = "not asked" if not row["permutations"] else f"{row['permutation_p']:.3g}"
+        kept = row["features_selected"]
+        steady = "" if kept is None else f"{row['features_in_most_fits']} of {kept:.0f}"
+        shown = {"name": row["name"], "simple": "rival" if row["rival"] else "", "balanced accuracy": estimate(row)}
+        shown |= {"from the best": gaps.get(row["name"], ""), "permuted p": asked, "steady features": steady}
+        rows.append(shown)
+    head = f"{found['repeats']} x {found['folds']}-fold cross-validation, {found['samples']} samples: {found['method']}"
+    columns = ["name", "simple", "balanced accuracy", "from the best", "permuted p", "steady features"]
+    return f"{head}\n\n{table(rows, columns)}\n\n"

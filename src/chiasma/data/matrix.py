@@ -81,3 +81,13 @@ class Views:
             if not np.array_equal(block.samples, self.samples):
                 found.append(f"view {name}: samples are not those of the first view, in the same order")
         return found if self.blocks else ["no views"]
+
+
+def side_by_side(views: Views) -> Matrix:
+    """All features of several views as one matrix, called VIEW:FEATURE; a single view with its features as they are."""
+    blocks = views.blocks
+    if len(blocks) == 1:
+        return next(iter(blocks.values()))
+    names = [f"{view}:{feature}" for view, block in blocks.items() for feature in block.features]
+    values = np.hstack([block.values for block in blocks.values()])
+    return Matrix(values, views.samples, np.asarray(names, dtype=object))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from chiasma.core.errors import UsageError, unknown_name
@@ -20,13 +21,16 @@ OPTIONAL = {"nearest": NearestNeighbour}
 """Rivals for sequences that join only where a card names them."""
 
 
-def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | None = None) -> list[Rival]:
+def rivals_for(
+    data: Dataset, *, card_rival: str | None = None, named: Sequence[str] = (), motifs: Path | None = None
+) -> list[Rival]:
     """The simple rivals to fit beside a method, unfitted, the simplest first.
 
     Args:
         data: the training examples; their type decides.
         card_rival: name of the rival on the method's card, which must be among them; it is added if it is optional.
             For tracks "-logistic" stands for "-linear".
+        named: further rivals, of the cards of methods that are compared; those that such data do not have are left out.
         motifs: a MEME file; brings the best single motif.
 
     Raises:
@@ -38,15 +42,13 @@ def rivals_for(data: Dataset, *, card_rival: str | None = None, motifs: Path | N
     if motifs is not None and not isinstance(data.x, Sequences):
         raise UsageError("motifs are of use for sequences only", where="--motifs", got=type(data.x).__name__)
     rivals = [Majority(), *_of_kind(data, motifs)]
-    names = [rival.name for rival in rivals]
-    if card_rival is not None and data.target.kind == "regression":
-        card_rival = card_rival.replace("logistic", "linear")
-    if card_rival is None or card_rival in names:
-        return rivals
-    optional = _optional(data)
-    if card_rival in optional:
-        return [*rivals, optional[card_rival]]
-    raise unknown_name("rival", card_rival, [*names, *optional])
+    names, optional = [rival.name for rival in rivals], _optional(data)
+    asked = [name for name in (card_rival, *named) if name is not None]
+    if data.target.kind == "regression":
+        asked = [name.replace("logistic", "linear") for name in asked]
+    if card_rival is not None and asked[0] not in names and asked[0] not in optional:
+        raise unknown_name("rival", asked[0], [*names, *optional])
+    return [*rivals, *[optional[name] for name in dict.fromkeys(asked) if name in optional]]
 
 
 def _optional(data: Dataset) -> dict[str, Rival]:

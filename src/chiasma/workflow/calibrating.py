@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from chiasma.data.dataset import Dataset, Target
+from chiasma.workflow.cross_validate import CrossValidation
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.options import FitOptions
 
 CLASSES = ("binary", "multiclass")
 FEWEST = 20
 """Calibration examples below which no temperature or threshold is fitted: with fewer, a set at 90 % is mostly full."""
-_OUT_OF_FOLD = "out_of_fold.npz"
+OUT_OF_FOLD = "out_of_fold.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,14 @@ class Held:
     source: str
 
 
-def save_out_of_fold(folder: Path, probabilities: np.ndarray, codes: np.ndarray) -> None:
-    """Keep the held-out probabilities (sample, class) of one repeat of cross-validation."""
+def save_out_of_fold(folder: Path, found: CrossValidation, part: Dataset) -> None:
+    """Keep the held-out probabilities (sample, class) of the first repeat, and the answers and folds of all."""
     from chiasma.core.files import atomic_write
 
-    with atomic_write(folder / _OUT_OF_FOLD, "wb") as handle:
-        np.savez_compressed(handle, probabilities=probabilities, codes=codes)
+    arrays = {"probabilities": found.probabilities[0], "codes": part.target.values, "unit": part.unit}
+    arrays |= {"folds": found.folds, "predicted": found.predicted, "ids": part.ids.astype(str)}
+    with atomic_write(folder / OUT_OF_FOLD, "wb") as handle:
+        np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
 
 
 def calibrate(
@@ -88,7 +91,7 @@ def _held(target: Target, raw: np.ndarray, part: np.ndarray, folder: Path) -> He
     index = part == "calibration"
     if index.sum() >= FEWEST:
         return Held(raw[index], target.values[index], "calibration part")
-    path = folder / _OUT_OF_FOLD
+    path = folder / OUT_OF_FOLD
     if target.kind in CLASSES and path.exists():
         with np.load(path, allow_pickle=False) as arrays:
             probabilities, codes = arrays["probabilities"], arrays["codes"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ import numpy as np
 from chiasma.core.errors import MismatchError, UsageError
 from chiasma.core.files import read_json, write_json
 from chiasma.run.folder import require_run
+from chiasma.workflow.comparing_folds import compare_folds
 from chiasma.workflow.evaluating import TestPart, read_test
-from chiasma.workflow.fitting import carry_out, plan
+from chiasma.workflow.fitting import Job, carry_out, plan
 from chiasma.workflow.options import FitOptions
+from chiasma.workflow.prepare import prepare
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, where it is written, and the outcome."""
+    """What was compared, where it is written, and the outcome; `folds` is that of repeated cross-validation, if any."""
 
     path: Path
     verdict: str
@@ -28,6 +30,7 @@ class Comparison:
     table: list[dict[str, Any]]
     pairs: list[dict[str, Any]]
     report: Path | None
+    folds: dict[str, Any] | None = None
 
 
 def compare(
@@ -42,7 +45,9 @@ def compare(
     """Fit several methods on one split beside the rivals, or compare complete runs on the same test examples.
 
     Args:
-        methods: METHOD or METHOD:PRESET, or paths of complete runs (then `inputs` is not used).
+        methods: METHOD, METHOD:PRESET, METHOD@VIEW or METHOD:PRESET@VIEW+VIEW, or paths of complete runs (then `inputs`
+            is not used). With @, of several views only those are learnt from; a method of one matrix without it takes
+            all views side by side.
         inputs: as for fit.
         output: a folder that will hold one run a method and compare.json.
         presets: the preset of methods that name none. Every network gets as many tries as `options` say; the rivals
@@ -58,15 +63,35 @@ def compare(
     if all((Path(name) / "run.json").exists() for name in methods):
         runs = [require_run(name) for name in methods]
     else:
-        runs = []
-        for name in methods:
-            print(f"--- {name}", file=sys.stderr)
-            method, _, preset = name.partition(":")
-            job = plan(method, inputs, preset=preset or presets, options=chosen)
-            shared = runs[0] if runs else None
-            folder = output / name.replace(":", "-")
-            runs.append(carry_out(job, folder, overwrite=overwrite, rivals_from=shared).path)
+        runs = _fit_all({name: _plan(name, inputs, presets, chosen) for name in methods}, output, overwrite=overwrite)
     return compare_runs(runs, output=output, draws=chosen.draws)
+
+
+def _plan(name: str, inputs: Mapping[str, Any] | None, presets: str, options: FitOptions) -> Job:
+    """The fit that METHOD:PRESET@VIEWS asks for."""
+    words, _, views = name.partition("@")
+    method, _, preset = words.partition(":")
+    chosen = options.replace(views=tuple(views.split("+"))) if views else options
+    return plan(method, inputs, preset=preset or presets, options=chosen)
+
+
+def _fit_all(jobs: Mapping[str, Job], output: Path, *, overwrite: bool) -> list[Path]:
+    """Fit every method; the rivals once, beside one that learns from all views, and in its folds."""
+    leading = min(jobs, key=lambda name: (bool(jobs[name].options.views), jobs[name].method.card.data == "matrix"))
+    named = tuple(sorted({job.method.card.rival for job in jobs.values()}))
+    done: dict[str, Path] = {}
+    for name in [leading, *[name for name in jobs if name != leading]]:
+        print(f"--- {name}", file=sys.stderr)
+        folder = output / name.replace(":", "-").replace("@", "-")
+        job = replace(jobs[name], named_rivals=named)
+        done[name] = carry_out(job, folder, overwrite=overwrite, rivals_from=done.get(leading)).path
+    job = jobs[leading]
+    if job.options.rivals and job.method.card.contract != "task":
+        from chiasma.workflow.comparing_folds import cross_validate_rivals
+
+        prepared = prepare(job.method.card, job.config, job.inputs, job.options)
+        cross_validate_rivals(prepared, job.options, named=named, folder=output)
+    return [done[name] for name in jobs]
 
 
 def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Comparison:
@@ -78,6 +103,10 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     from chiasma.stats.bootstrap import bootstrap
     from chiasma.stats.compare import against_best, compare_all, verdict
 
+    if read_json(runs[0] / "provenance.json")["target"]["kind"] == "none":
+        from chiasma.workflow.comparing_factors import compare_factors
+
+        return compare_factors(runs, output=output, draws=draws)
     first, _ = read_test(runs[0])
     tries = max(len(read_json(run / "cost.json").get("tries", [0])) for run in runs)
     scores, rivals, cost, negatives = _gather(runs, first)
@@ -101,15 +130,17 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
         table.append({"name": name, "rival": name in rivals, **row, **cost.get(name, {})})
     primary = read_json(runs[0] / "metrics.json")["primary"]
     described = [pair.to_dict() for pair in pairs]
+    record: dict[str, Any] = {"primary": primary, "table": table, "pairs": described}
+    folds = compare_folds(dict(zip(scores, runs, strict=True)), folder=output)
+    if folds is not None:
+        sentences.insert(0, folds["verdict"])
+        record["cross_validation"] = folds
     text = " ".join(sentences)
-    write_json(
-        output / "compare.json",
-        {"verdict": text, "primary": primary, "table": table, "pairs": described, "tuning": TUNING.format(tries=tries)},
-    )
+    write_json(output / "compare.json", {"verdict": text, **record, "tuning": TUNING.format(tries=tries)})
     from chiasma.report.page import write_side_by_side
 
     page = write_side_by_side(list(runs), output / "report.html")
-    return Comparison(output, text, primary, table, described, page)
+    return Comparison(output, text, primary, table, described, page, folds)
 
 
 TUNING = (
@@ -126,13 +157,14 @@ def _require_comparison(output: Path) -> None:
         )
     if not output.is_dir() or (output / "compare.json").exists():
         return
-    if any(not path.name.endswith(".partial") and not (path / "run.json").exists() for path in output.iterdir()):
+    ours = (".partial", "rivals_folds.json", "rivals_folds.npz")
+    if any(not path.name.endswith(ours) and not (path / "run.json").exists() for path in output.iterdir()):
         raise UsageError(
             "exists and is not a comparison", where=output, expected="a new folder", do="choose another -o"
         )
 
 
-def _require_same(first: Path, other: Path) -> None:
+def require_same(first: Path, other: Path) -> None:
     """Two runs may be compared if they read the same inputs with the same seed and divided them the same way."""
     from chiasma.split.table import read_split
 
@@ -163,9 +195,10 @@ def _gather(
     methods = [read_json(run / "compare.json")["method"] for run in runs]
     for run in runs:
         test, own = read_test(run)
-        _require_same(runs[0], run)
+        require_same(runs[0], run)
         record = read_json(run / "compare.json")
-        name = record["method"] if methods.count(record["method"]) == 1 else run.name
+        views = read_json(run / "run.json")["identity"]["options"].get("views")
+        name = record["method"] if methods.count(record["method"]) == 1 and not views else run.name
         scores[name] = own
         rivals |= test.rivals
         cost |= {name if key == record["method"] else key: value for key, value in record["cost"].items()}

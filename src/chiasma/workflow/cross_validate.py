@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from chiasma.data.matrix import Views
 from chiasma.fit.contracts import fit_estimator
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
 from chiasma.workflow.head import build_model
+
+STEADY = 0.8
+"""Share of fits from which a feature counts as selected by most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,7 @@ class CrossValidation:
         error: share of wrong answers of each repeat (repeat,).
         class_error: share of each class that was called something else (repeat, class).
         stability: rows of view, component, feature and the share of fits that selected it, highest first.
+        selected: features selected in any component, share of all fits, by (view, feature).
         cpu_seconds: of all fits and predictions.
     """
 
@@ -43,6 +47,7 @@ class CrossValidation:
     class_error: np.ndarray
     stability: tuple[dict[str, Any], ...]
     cpu_seconds: float
+    selected: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def stability_tables(self) -> dict[str, Any]:
         """The stability of each view as a DataFrame, features as rows and comp1, comp2, ... as columns."""
@@ -61,8 +66,17 @@ class CrossValidation:
             "error": float(self.error.mean()),
             "class_error": dict(zip(self.names, self.class_error.mean(axis=0).tolist())),
             "stability": list(self.stability),
+            "selection": self._selection(),
             "cpu_seconds": self.cpu_seconds,
         }
+
+    def _selection(self) -> dict[str, Any]:
+        """How many features a fit selects, how many nearly all fits agree on, and how stable that is; {} if none is."""
+        if not self.selected:
+            return {}
+        share = np.array(list(self.selected.values()))
+        steady = int((share >= STEADY).sum())
+        return {"features": float(share.sum()), "in_most_fits": steady, "ever": len(share), "share_for_most": STEADY}
 
 
 def stability_tables(stability: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -111,6 +125,7 @@ def cross_validate(
     predicted = np.empty((repeats, n), dtype=np.int64)
     probabilities = np.zeros((repeats, n, n_classes))
     chosen: dict[tuple[str, int, str], int] = {}
+    ever: dict[tuple[str, str], int] = {}
     for repeat in range(repeats):
         random = generator(seed, "cross-validate", repeat)
         numbers[repeat] = stratified_folds(codes, folds, random=random, unit=data.unit)
@@ -124,9 +139,12 @@ def cross_validate(
             predicted[repeat, held] = answer
             place = held[:, None], np.asarray(estimator.classes_, dtype=int)
             probabilities[repeat, *place] = estimator.predict_proba(_only(new, shown))
-            for row in estimator.selected() if hasattr(estimator, "selected") else []:
+            rows = estimator.selected() if hasattr(estimator, "selected") else []
+            for row in rows:
                 key = (row["view"], row["component"], row["feature"])
                 chosen[key] = chosen.get(key, 0) + 1
+            for feature in {(row["view"], row["feature"]) for row in rows}:
+                ever[feature] = ever.get(feature, 0) + 1
     wrong = predicted != codes
     return CrossValidation(
         data.target.names,
@@ -138,7 +156,42 @@ def cross_validate(
         class_error=np.stack([wrong[:, codes == code].mean(axis=1) for code in range(n_classes)], axis=1),
         stability=_stability(chosen, folds * repeats),
         cpu_seconds=time.process_time() - start,
+        selected={feature: count / (folds * repeats) for feature, count in ever.items()},
     )
+
+
+def permuted(
+    make_estimator: Callable[[], Any], data: Dataset, found: CrossValidation, *, seed: int, permutations: int
+) -> dict[str, Any]:
+    """How often cross-validation with permuted labels does as well: {"permutation": {...}}; {} where none is asked.
+
+    Labels are permuted by `permute_labels`, and everything is done anew in every fold. p is 1 + the permutations that
+    do at least as well over 1 + all, of the balanced error rate of the first repeat (Phipson and Smyth 2010, Stat Appl
+    Genet Mol Biol 9:39).
+    """
+    if not permutations:
+        return {}
+    rates = []
+    for number in range(permutations):
+        codes = permute_labels(data.target.values, data.unit, random=generator(seed, "permuted", number))
+        target = replace(data.target, values=codes)
+        folds = int(found.folds.max()) + 1
+        again = cross_validate(make_estimator, replace(data, target=target), seed=seed, folds=folds, repeats=1)
+        rates.append(float(again.ber[0]))
+    better = int((np.array(rates) <= found.ber[0] + 1e-12).sum())
+    about = {"permutations": permutations, "p": (1 + better) / (1 + permutations), "ber": rates}
+    return {"permutation": {**about, "ber_mean": float(np.mean(rates))}}
+
+
+def permute_labels(codes: np.ndarray, unit: np.ndarray, *, random: np.random.Generator) -> np.ndarray:
+    """Classes (sample,) permuted: whole units among those of their size, so that kin keep one label if they had one."""
+    _, member, size = np.unique(unit, return_inverse=True, return_counts=True)
+    new = np.array(codes)
+    for count in np.unique(size):
+        units = np.flatnonzero(size == count)
+        rows = np.array([np.flatnonzero(member == one) for one in units])  # (unit, member)
+        new[rows] = codes[rows[random.permutation(len(units))]]
+    return new
 
 
 def cross_validate_files(

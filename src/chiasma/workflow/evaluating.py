@@ -89,7 +89,7 @@ def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
 
     Whatever the method selects or tunes, it does anew inside every fold. Regression is left out.
     """
-    from chiasma.workflow.cross_validate import cross_validate
+    from chiasma.workflow.cross_validate import cross_validate, permuted
 
     part = prepared.dataset.take(training_part(prepared))
     if part.target.kind not in CLASSES:
@@ -100,9 +100,10 @@ def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     def make() -> Any:
         return build_model(fitted.method, fitted.config, classes=True, seed=options.seed)
 
-    found = cross_validate(make, part, seed=options.seed, repeats=options.repeats, shown=shown)
-    save_out_of_fold(folder, found.probabilities[0], part.target.values)
-    write_json(folder / "cross_validation.json", found.to_dict())
+    found = cross_validate(make, part, seed=options.seed, folds=options.folds, repeats=options.repeats, shown=shown)
+    save_out_of_fold(folder, found, part)
+    chance = permuted(make, part, found, seed=options.seed, permutations=options.permutations)
+    write_json(folder / "cross_validation.json", {**found.to_dict(), **chance})
 
 
 def _cross_validated(folder: Path) -> dict[str, Any] | None:

@@ -44,13 +44,14 @@ class RunResult:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One fit, fully specified."""
+    """One fit, fully specified; `named_rivals` are those that methods beside it must face."""
 
     method: Method
     config: Config
     inputs: dict[str, Any]
     options: FitOptions
     start: Path | None = None
+    named_rivals: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """What makes this run this run: its folder is resumed only by the same."""
@@ -279,7 +280,8 @@ def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFold
             if rivals_from is not None:
                 for name in ("rivals.npz", "rivals.json"):
                     shutil.copyfile(rivals_from / name, run.work / name)
-            opponents = face_rivals(prepared, job.options, card_rival=job.method.card.rival, folder=run.work)
+            card_rival, named = job.method.card.rival, job.named_rivals
+            opponents = face_rivals(prepared, job.options, card_rival=card_rival, named=named, folder=run.work)
     with run.stage("evaluate"):
         evaluate(fitted, prepared, opponents, job.options, folder=run.work)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError, list_some, unknown_name
 from chiasma.data.dataset import Dataset, Skip, Target
-from chiasma.data.matrix import Matrix, Views
+from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
 from chiasma.io.containers import over, read_h5mu
 from chiasma.io.tables import orient, read_labels, read_matrix, split_column, suffix_of
@@ -126,13 +126,12 @@ def load_new(inputs: Mapping[str, Any], *, target: Target, data: str, needs: str
     Returns:
         Dataset over the union of the samples; a sample that lacks a view has NaN there.
     """
-    keys = ("view", "test_view", "input") if data == "views" else ("matrix", "test_matrix", "input")
+    keys = ("view", "test_view", "input") if data == "views" else ("matrix", "test_matrix", "input", "view")
     given = next((inputs[key] for key in keys if inputs.get(key) is not None), None)
     if given is None:
         raise UsageError("no input", expected=f"--{keys[0]} {'NAME=' if data == 'views' else ''}FILE")
-    if data == "matrix":
-        path = next(iter(given.values())) if isinstance(given, Mapping) else given
-        blocks = {"matrix": read_matrix(path)}
+    if data == "matrix" and not isinstance(given, Mapping):
+        blocks = {"matrix": read_matrix(given)}
     else:
         if not isinstance(given, Mapping) and suffix_of(given) != ".h5mu":
             raise UsageError("a view needs its name", got=given, expected="--view NAME=FILE, or one .h5mu file")
@@ -140,7 +139,7 @@ def load_new(inputs: Mapping[str, Any], *, target: Target, data: str, needs: str
     skips: list[Skip] = []
     ids = _union(blocks) if needs == "nothing" else _members(blocks, None, skips, partial=needs == "any")
     views = Views({name: over(block, ids) for name, block in blocks.items()})
-    x = views if data == "views" else views.blocks["matrix"]
+    x = views if data == "views" else side_by_side(views)
     unlabelled = Target("none", np.zeros(0), target.names, target.unit)
     return Dataset(ids, x, unlabelled, np.arange(len(ids)), "sample", skips=tuple(skips))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,19 +39,21 @@ class Opponents:
     cost: dict[str, dict[str, Any]]
 
 
-def face_rivals(prepared: Prepared, options: FitOptions, *, card_rival: str, folder: Path) -> Opponents:
+def face_rivals(
+    prepared: Prepared, options: FitOptions, *, card_rival: str, folder: Path, named: Sequence[str] = ()
+) -> Opponents:
     """Fit every rival that suits the data on train and valid, and score the test part; read from disk if there.
 
     A rival has no stopping rule, so it may learn from the valid part that a network spends on stopping. Its
     probabilities get a temperature as the method's do, from the same calibration part; where that is too small, on
-    matrices, from its own out-of-fold probabilities.
+    matrices, from its own out-of-fold probabilities. `named` are the rivals of other methods that it is compared with.
     """
     if (folder / "rivals.json").exists():
         return load_opponents(folder)
     from chiasma.rivals.choose import rivals_for
 
     part = prepared.dataset.take(training_part(prepared))
-    make = partial(rivals_for, part, card_rival=card_rival, motifs=options.motifs)
+    make = partial(rivals_for, part, card_rival=card_rival, named=named, motifs=options.motifs)
     test, held = (prepared.dataset.take(prepared.split.where(name)) for name in ("test", "calibration"))
     arrays: dict[str, np.ndarray] = {}
     cost: dict[str, dict[str, Any]] = {}

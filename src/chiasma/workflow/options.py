@@ -26,7 +26,12 @@ class FitOptions(Config):
     tries: int = Field(default=1, ge=1, description="configurations of a network tried; the best on valid is kept")
     alpha: float = Field(default=0.1, gt=0, lt=1, description="miscoverage of the conformal sets")
     draws: int = Field(default=1000, ge=100, description="bootstrap draws behind each interval")
-    repeats: int = Field(default=2, ge=1, description="repeats of 10-fold cross-validation for matrix methods")
+    repeats: int = Field(default=2, ge=1, description="repeats of cross-validation for matrix methods")
+    folds: int = Field(default=10, ge=2, description="folds of cross-validation for matrix methods, at most")
+    permutations: int = Field(
+        default=0, ge=0, description="permutations of the labels within one cross-validation, for its p; 0 asks none"
+    )
+    views: tuple[str, ...] = Field(default=(), description="views learnt from, where more are given; default all")
     rivals: bool = Field(default=True, description="fit the simple rivals beside it")
     explain: bool = Field(default=True, description="attributions, motifs, loadings")
     explain_examples: int = Field(default=2000, ge=10, description="test examples whose attributions are computed")

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.cards import Card
+from chiasma.core.cards import Card, Port
 from chiasma.core.checks import require_valid
 from chiasma.core.config import Config
 from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
 from chiasma.fit.clock import usable_cores
 from chiasma.workflow.options import FitOptions
@@ -39,6 +40,8 @@ def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
         UsageError: a name the card does not have, a required one left out, a file that does not exist.
     """
     ports = {port.name.replace("-", "_"): port for port in card.inputs}
+    if card.data == "matrix" and inputs.get("view") is not None:  # one view of several, or all side by side
+        ports = _ports_of_views(ports)
     given = {name.replace("-", "_"): value for name, value in inputs.items() if value is not None}
     for name in given:
         if name not in ports:
@@ -58,6 +61,15 @@ def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
         for path in value.values() if isinstance(value, Mapping) else [value]:
             _require_file(name, str(path))
     return given
+
+
+def _ports_of_views(ports: Mapping[str, Port]) -> dict[str, Port]:
+    """The inputs of a matrix method that is given views in the matrix's place."""
+    turned = {}
+    for name, port in ports.items():
+        other = name.replace("matrix", "view")
+        turned[other] = port if other == name else port.replace(name=port.name.replace("matrix", "view"), repeat=True)
+    return turned
 
 
 def _require_file(name: str, value: str) -> None:
@@ -80,6 +92,12 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         InputError: all that is wrong with the data, or a split with an empty part.
     """
     dataset, split = _LOADERS[card.data](card, config, inputs, options)
+    if options.views:
+        dataset = _only_views(dataset, options.views)
+    if card.data == "matrix" and isinstance(dataset.x, Views):
+        dataset = replace(dataset, x=side_by_side(dataset.x))
+    if split is not None and isinstance(dataset.x, Matrix | Views):
+        _require_measured(dataset, split)
     if card.represents and not {"binary", "multiclass"} & set(card.targets):
         dataset = _without_target(dataset)
     if dataset.target.kind not in card.targets:
@@ -106,6 +124,34 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
     _require_classes(dataset, split)
     return Prepared(_resampled_by_block(dataset, split), split)
+
+
+def _only_views(dataset: Dataset, wanted: tuple[str, ...]) -> Dataset:
+    """The dataset with some of its views; the samples stay those that all views have.
+
+    Raises:
+        UsageError: the data are no views, or there is no such view.
+    """
+    if not isinstance(dataset.x, Views):
+        raise UsageError("views can be chosen among several views only", where="--views", got=" ".join(wanted))
+    for name in wanted:
+        if name not in dataset.x.blocks:
+            raise unknown_name("view", name, dataset.x.blocks)
+    return replace(dataset, x=Views({name: dataset.x.blocks[name] for name in wanted}))
+
+
+def _require_measured(dataset: Dataset, split: Split) -> None:
+    """A given test set must have a value in the views that are learnt from."""
+    rows = [dataset.x] if isinstance(dataset.x, Matrix) else list(dataset.x.blocks.values())  # type: ignore[union-attr]
+    test = split.where("test")
+    if not all(np.isnan(block.values[test]).all() for block in rows):
+        return
+    raise InsufficientDataError(
+        "the test set has no value in the views that are learnt from",
+        where="test set",
+        got=list_some(dataset.notes.get("views absent from the test set", [])) + " absent",
+        do="choose other views, or leave the test set out: a part of the samples is then held out",
+    )
 
 
 def _without_target(dataset: Dataset) -> Dataset:
@@ -187,7 +233,8 @@ def _views(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> t
 def _matrix(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_tables import load_matrix
 
-    del card, config
+    if inputs.get("view") is not None:
+        return _views(card, config, inputs, options)
     test = inputs.get("test_matrix")
     return load_matrix(inputs["matrix"], inputs.get("labels"), **_common(inputs, options), test_matrix=test)
 
