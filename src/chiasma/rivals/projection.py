@@ -113,7 +113,7 @@ def principal_directions(rows: np.ndarray, count: int) -> np.ndarray:
         values, left = np.linalg.eigh(rows @ rows.T)
         found = rows.T @ left[:, ::-1][:, :count]
         size = np.sqrt(np.maximum(values[::-1][:count], 0.0))
-        kept = size > 1e-10 * max(size[0], 1e-300)
+        kept = size > 1e-7 * max(size[0], 1e-300)  # the root of what rounding leaves of an eigenvalue
         return found[:, kept] / size[kept] if kept.any() else np.eye(rows.shape[1])[:, :1]
     return np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :count]
 
