@@ -44,7 +44,7 @@ class ViewModel:
 
     def take(self, index: np.ndarray, signs: np.ndarray) -> ViewModel:
         """Some factors, in this order, with these signs."""
-        return replace(self, mean=self.mean[index] * signs[:, None], square=self.square[index])
+        return replace(self, mean=self.mean[index] * signs[:, None], square=self.square[index] + 0.0)
 
 
 def infer_factors(

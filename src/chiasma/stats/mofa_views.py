@@ -120,7 +120,8 @@ def learn_frame(
             mine = codes == group
             spread = np.sqrt((residual[mine][:, kept] ** 2).sum() / max(int(observed[mine][:, kept].sum()), 1))
             unit[group] = spread or unit[-1]
-    return Frame(likelihood, kept, np.vstack([means, pooled])[:, kept], unit, alone)
+    centre = np.ascontiguousarray(np.vstack([means, pooled])[:, kept])
+    return Frame(likelihood, kept, centre, unit, alone)
 
 
 def left_out(frames: Mapping[str, Frame], names: Mapping[str, np.ndarray]) -> dict[str, dict[str, list[str]]]:
