@@ -281,7 +281,9 @@ def _weights(learnt: Mapping[str, Modality], seen: Mapping[str, Seen], rules: Wn
             cells, known = one.cells[both], ~np.isnan(score)
             logs[cells[known], column] = np.logaddexp(logs[cells[known], column], score[known])
     measured = np.column_stack([place[name] >= 0 for name in names])
-    silent = np.isneginf(logs).all(axis=1)  # in one modality only, or without a neighbour that others measured
+    silent = np.asarray(
+        np.isneginf(logs).all(axis=1)
+    )  # in one modality only, or without a neighbour that others measured
     logs = np.where(silent[:, None], np.where(measured, 0.0, -np.inf), logs)
     top = logs.max(axis=1, keepdims=True)
     power = np.exp(logs - np.where(np.isfinite(top), top, 0.0))
