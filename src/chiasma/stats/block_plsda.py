@@ -13,7 +13,7 @@ import numpy as np
 
 from chiasma.core.errors import InsufficientDataError
 from chiasma.stats.block_components import find_components
-from chiasma.stats.block_scaling import Scaling, learn_scaling
+from chiasma.stats.block_scaling import Scaling, learn_scaling, learn_study_scaling
 from chiasma.stats.sgcca import Block, Component, Mode, Rules, Scheme
 
 
@@ -124,7 +124,14 @@ class BlockPlsda:
         return self.y_loadings.shape[0]
 
 
-def prepare(values: Mapping[str, np.ndarray], codes: np.ndarray, n_classes: int, rules: PlsdaRules) -> Prepared:
+def prepare(
+    values: Mapping[str, np.ndarray],
+    codes: np.ndarray,
+    n_classes: int,
+    rules: PlsdaRules,
+    *,
+    study: np.ndarray | None = None,
+) -> Prepared:
     """Scale every block and dummy-code the class.
 
     Args:
@@ -132,6 +139,7 @@ def prepare(values: Mapping[str, np.ndarray], codes: np.ndarray, n_classes: int,
         codes: class of each sample, 0 .. n_classes - 1 (sample,).
         n_classes: classes, of which at least two must be present.
         rules: whether to scale and what to leave out.
+        study: name of each sample's study (sample,): blocks and class are then scaled in each study by itself.
 
     Raises:
         TooFewClassesError: fewer than two classes are present.
@@ -141,14 +149,24 @@ def prepare(values: Mapping[str, np.ndarray], codes: np.ndarray, n_classes: int,
         raise TooFewClassesError(
             "only one class is present", got=f"{len(present)} class", expected="two or more classes"
         )
-    scaling = {
-        name: learn_scaling(block, scale=rules.scale, drop_near_zero=rules.drop_near_zero)
-        for name, block in values.items()
-    }
     dummy = np.eye(n_classes)[codes]
-    y_scaling = learn_scaling(dummy, scale=rules.scale)
+    if study is None:
+        scaling = {
+            name: learn_scaling(block, scale=rules.scale, drop_near_zero=rules.drop_near_zero)
+            for name, block in values.items()
+        }
+        y_scaling, response = learn_scaling(dummy, scale=rules.scale), dummy
+    else:
+        each = {
+            name: learn_study_scaling(block, study, scale=rules.scale, drop_near_zero=rules.drop_near_zero)
+            for name, block in values.items()
+        }
+        scaling = {name: found.pooled for name, found in each.items()}
+        values = {name: each[name].bring(block, study, scale=rules.scale) for name, block in values.items()}
+        of_class = learn_study_scaling(dummy, study, scale=rules.scale)
+        y_scaling, response = of_class.pooled, of_class.bring(dummy, study, scale=rules.scale)
     blocks = [Block(*scaling[name].apply(block)) for name, block in values.items()]
-    return Prepared(tuple(values), scaling, (*blocks, Block(*y_scaling.apply(dummy))), codes, y_scaling)
+    return Prepared(tuple(values), scaling, (*blocks, Block(*y_scaling.apply(response))), codes, y_scaling)
 
 
 def keep_of(prepared: Prepared, rules: PlsdaRules, component: int) -> list[int]:
@@ -194,10 +212,15 @@ def assemble(prepared: Prepared, components: list[Component]) -> BlockPlsda:
 
 
 def fit_block_plsda(
-    values: Mapping[str, np.ndarray], codes: np.ndarray, n_classes: int, rules: PlsdaRules
+    values: Mapping[str, np.ndarray],
+    codes: np.ndarray,
+    n_classes: int,
+    rules: PlsdaRules,
+    *,
+    study: np.ndarray | None = None,
 ) -> BlockPlsda:
     """Fit all components; arguments as in `prepare`."""
-    prepared = prepare(values, codes, n_classes, rules)
+    prepared = prepare(values, codes, n_classes, rules, study=study)
     keep = [keep_of(prepared, rules, index) for index in range(rules.n_components)]
     components = find_components(prepared.blocks, keep, rules.of_component(), mode=rules.mode, init=rules.init)
     return assemble(prepared, components)

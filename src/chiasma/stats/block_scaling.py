@@ -54,6 +54,49 @@ def learn_scaling(values: np.ndarray, *, scale: bool = True, drop_near_zero: boo
     return Scaling(mean, np.where(constant, 0.0, sd))
 
 
+@dataclass(frozen=True, eq=False)
+class StudyScaling:
+    """Scalings of the studies of one block, and a common one to which samples of any study are brought.
+
+    Attributes:
+        pooled: mean over all samples, and root mean square of the studies' standard deviations (feature,).
+        studies: scaling of each study by its name.
+    """
+
+    pooled: Scaling
+    studies: dict[str, Scaling]
+
+    def bring(self, values: np.ndarray, study: np.ndarray, *, scale: bool) -> np.ndarray:
+        """Values (sample, feature) as they would be in the common scaling, holes kept.
+
+        Samples of a study that was not there at the fit are scaled by that study's own mean and standard deviation,
+        as Rohart et al. 2017 (doi 10.1186/s12859-017-1553-8) do.
+
+        Args:
+            values: NaN where missing (sample, feature).
+            study: name of each sample's study (sample,).
+            scale: as at the fit.
+        """
+        brought = np.empty_like(values)
+        for name in np.unique(study):
+            mine = study == name
+            own = self.studies.get(str(name)) or learn_scaling(values[mine], scale=scale)
+            gain = np.divide(self.pooled.sd, own.sd, out=np.zeros_like(own.sd), where=own.sd > 0)
+            brought[mine] = (values[mine] - own.mean) * gain + self.pooled.mean
+        return brought
+
+
+def learn_study_scaling(
+    values: np.ndarray, study: np.ndarray, *, scale: bool = True, drop_near_zero: bool = False
+) -> StudyScaling:
+    """Scalings of each study of (sample, feature); a feature is left out where it is constant in all of them."""
+    studies = {str(name): learn_scaling(values[study == name], scale=scale) for name in np.unique(study)}
+    whole = learn_scaling(values, scale=scale, drop_near_zero=drop_near_zero)
+    sd = np.sqrt(np.mean([own.sd**2 for own in studies.values()], axis=0))
+    sd = np.where(whole.sd > 0, sd, 0.0)
+    return StudyScaling(Scaling(whole.mean, sd if scale else np.sign(sd)), studies)
+
+
 def near_zero_variance(
     values: np.ndarray, *, frequency_ratio: float = FREQUENCY_RATIO, percent_unique: float = PERCENT_UNIQUE
 ) -> np.ndarray:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from chiasma.core.rng import generator
 from chiasma.stats.block_components import left_over
 from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, Prepared, assemble, prepare
-from chiasma.stats.folds import balanced_error_rate
+from chiasma.stats.block_scaling import learn_study_scaling
+from chiasma.stats.folds import balanced_error_rate, stratified_folds
 from chiasma.stats.plsda_prediction import Distance, Vote, decide
 from chiasma.stats.sgcca import Block, Component, find_component, start
 
@@ -55,12 +57,18 @@ class _Fold:
         n_classes: int,
         held_out: np.ndarray,
         rules: PlsdaRules,
+        study: np.ndarray | None,
     ) -> None:
         self.held_out = held_out
         self.test = {name: block[held_out] for name, block in values.items()}
         train = {name: block[~held_out] for name, block in values.items()}
         self.rules, self.of_component = rules, rules.of_component()
-        self.prepared: Prepared = prepare(train, codes[~held_out], n_classes, rules)
+        inside = None if study is None else study[~held_out]
+        self.prepared: Prepared = prepare(train, codes[~held_out], n_classes, rules, study=inside)
+        if study is not None and inside is not None:
+            for name, block in self.test.items():
+                scaling = learn_study_scaling(train[name], inside, scale=rules.scale)
+                self.test[name] = scaling.bring(block, study[held_out], scale=rules.scale)
         self.residuals: list[Block] = list(self.prepared.blocks)
         self.components: list[Component] = []
         self.begin = start(self.residuals, rules.init)
@@ -78,6 +86,25 @@ class _Fold:
         self.begin = start(self.residuals, self.rules.init)
 
 
+def tuning_folds(codes: np.ndarray, config: Any, groups: Any) -> list[np.ndarray] | None:
+    """Fold of each sample (sample,) in each repeat of the tuning; None where a class has too few units for folds.
+
+    Args:
+        codes: class of each sample (sample,).
+        config: tune_folds, tune_repeats and random_state.
+        groups: unit of each sample (sample,) that no fold divides, or None.
+    """
+    unit = np.arange(len(codes)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    classes = np.unique(codes)
+    n_folds = min(config.tune_folds, *(len(np.unique(unit[codes == code])) for code in classes))
+    if n_folds < 2 or len(classes) < 2:
+        return None
+    return [
+        stratified_folds(codes, n_folds, random=generator(config.random_state, "tune", repeat), unit=unit)
+        for repeat in range(config.tune_repeats)
+    ]
+
+
 def tune_keep(
     values: Mapping[str, np.ndarray],
     codes: np.ndarray,
@@ -85,6 +112,7 @@ def tune_keep(
     tuning: TuningRules,
     *,
     folds: Sequence[np.ndarray],
+    study: np.ndarray | None = None,
 ) -> Tuning:
     """Choose the kept features component by component, earlier choices held.
 
@@ -95,6 +123,7 @@ def tune_keep(
         tuning: grids and judgement.
         folds: fold of each sample (sample,), once for each repeat. Scaling, selection and the start of the
             algorithm are made anew from the train part of every fold; the start serves all choices.
+        study: name of each sample's study (sample,), where each is scaled by itself.
 
     Returns:
         The choice with the least balanced error rate (mean over repeats), of equals the one that keeps the
@@ -107,7 +136,7 @@ def tune_keep(
     if search == "auto":
         search = "full" if np.prod([len(options) for options in grid]) <= MOST_COMBINATIONS else "coordinate"
     repeats = [
-        [_Fold(values, codes, n_classes, numbers == number, rules) for number in np.unique(numbers)]
+        [_Fold(values, codes, n_classes, numbers == number, rules, study) for number in np.unique(numbers)]
         for numbers in folds
     ]
     sizes = [values[name].shape[1] for name in names]

@@ -1,0 +1,202 @@
+"""MINT as a scikit-learn estimator: sparse PLS-DA over several studies, each scaled by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from chiasma.core.errors import InsufficientDataError, list_some
+from chiasma.methods.omics.mint.config import Config
+from chiasma.stats.block_scaling import Scaling, StudyScaling, learn_study_scaling
+from chiasma.stats.block_summary import correlations, explained_variance
+from chiasma.stats.block_tuning import TuningRules, tune_keep
+from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules
+from chiasma.stats.plsda_prediction import Verdict, decide
+from chiasma.stats.plsda_state import class_profiles, selected_rows
+
+ONE_STUDY = "all"
+"""Name of the study where none is given."""
+
+
+class StudiesError(InsufficientDataError, ValueError):
+    """Studies that cannot be scaled by themselves; also a ValueError, as scikit-learn expects of an estimator."""
+
+
+class Mint(PlsdaClassifier):
+    """Sparse components that tell classes apart in every one of several studies, whatever sets the studies apart.
+
+    The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. Further fitted
+    attributes are those of `PlsdaClassifier`; its variates are those of the samples scaled in their studies.
+
+    Attributes:
+        scaling_: of each study, and the common one.
+        keep_x_: features kept at each component, given or tuned.
+        tuning_errors_: for each component, balanced error rate over left-out studies by number of kept features;
+            None if not tuned.
+        profile_: mean of every scaled feature in every class (class, feature).
+        partial_correlations_: of the class's variate with that of the samples of each study (study, component): a
+            study in which a component does not hold stands out.
+    """
+
+    config_class = Config
+
+    def __init__(
+        self,
+        *,
+        ncomp: int = 2,
+        keep_x: Any = None,
+        mode: str = "regression",
+        scale: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        near_zero_var: bool = False,
+        distance: str = "centroids",
+        tune_grid: tuple[int, ...] = (5, 10, 20, 50),
+    ) -> None:
+        self.ncomp = ncomp
+        self.keep_x = keep_x
+        self.mode = mode
+        self.scale = scale
+        self.tol = tol
+        self.max_iter = max_iter
+        self.near_zero_var = near_zero_var
+        self.distance = distance
+        self.tune_grid = tune_grid
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+        """Fit to X (sample, feature), a DataFrame, array or Matrix with NaN where missing, and classes y (sample,).
+
+        Args:
+            X: the samples of all studies.
+            y: class of each sample.
+            groups: study of each sample (sample,); without it all are one study.
+
+        Raises:
+            UsageError: a parameter is wrong. ValueError: the data are, have one class only, or a study of one sample.
+        """
+        config = self._config()
+        values, codes = self._learn(X, y)
+        study = _names(groups, len(values))
+        _refuse_small(study)
+        keep = config.keep_x
+        self.tuning_errors_: list[dict[int, float]] | None = None
+        if keep is None:
+            keep = self._tune(values, codes, study, config)
+        rules = make_rules(config, keep, values.shape[1])
+        self.keep_x_ = rules.keep[VIEW]
+        self._fit_model(values, codes, config, rules, study=study)
+        self.scaling_ = learn_study_scaling(values, study, scale=config.scale, drop_near_zero=config.near_zero_var)
+        brought = {VIEW: self.scaling_.bring(values, study, scale=config.scale)}
+        self.explained_variance_ = explained_variance(self.model_, brought, codes)
+        self.profile_ = class_profiles(self.model_, brought, codes)[VIEW]
+        scores, response = self.model_.blocks[VIEW].variates, self.model_.y_variates
+        self.partial_correlations_ = np.stack(
+            [np.diag(correlations(scores[study == name], response[study == name])) for name in self.scaling_.studies]
+        )
+        return self
+
+    def predict(self, X: Any, *, groups: Any = None) -> np.ndarray:
+        """Class of each sample (sample,); `groups` as in `decide`."""
+        classes = self.decide(X, groups=groups).classes
+        return self.classes_[classes]
+
+    def predict_proba(self, X: Any, *, groups: Any = None) -> np.ndarray:
+        """Probability of each class (sample, class), as in `PlsdaClassifier`; `groups` as in `decide`."""
+        return self.decide(X, groups=groups).probabilities
+
+    def transform(self, X: Any, *, groups: Any = None) -> np.ndarray:
+        """Variates (sample, component); `groups` as in `decide`."""
+        return self.decide(X, groups=groups).opinions[VIEW].variates
+
+    def decide(self, X: Any, *, groups: Any = None) -> Verdict:
+        """Classes with probabilities, dummy response and variates.
+
+        Args:
+            X: new samples (sample, feature).
+            groups: study of each (sample,): one of the fit brings its scaling, another is scaled by its own samples
+                given here. Without it samples are scaled by the mean of all and the common spread within studies.
+        """
+        values = self._new(X)
+        config = self._config()
+        if groups is not None:
+            study = _names(groups, len(values))
+            _refuse_small(study, known=self.scaling_.studies)
+            values = self.scaling_.bring(values, study, scale=config.scale)
+        return decide(self.model_, {VIEW: values}, distance=config.distance)
+
+    def selected(self) -> list[dict[str, Any]]:
+        """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
+        names = self.feature_names()
+        return selected_rows(self.model_, {VIEW: names}, {VIEW: self.profile_}, self.classes_)
+
+    def partial(self) -> pd.DataFrame:
+        """How well each component holds in each study: correlation of variates with the class's (study, component)."""
+        index = pd.Index(list(self.scaling_.studies), name="study")
+        columns = [f"comp{number + 1}" for number in range(self.model_.n_components)]
+        return pd.DataFrame(self.partial_correlations_, index=index, columns=columns)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything fitted, as named arrays and JSON-ready facts."""
+        arrays, facts = super().state()
+        studies = list(self.scaling_.studies.values())
+        arrays |= {"study/mean": np.stack([own.mean for own in studies]), "study/sd": np.stack([o.sd for o in studies])}
+        arrays |= {"pooled/mean": self.scaling_.pooled.mean, "pooled/sd": self.scaling_.pooled.sd}
+        arrays |= {"profile": np.ascontiguousarray(self.profile_), "partial": self.partial_correlations_}
+        errors = self.tuning_errors_
+        tuning = None if errors is None else [[list(pair) for pair in table.items()] for table in errors]
+        return arrays, facts | {"keep_x": list(self.keep_x_), "tuning": tuning, "studies": list(self.scaling_.studies)}
+
+    @classmethod
+    def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
+        """The estimator that `state` was taken from."""
+        self = super().from_state(config, arrays, meta)
+        self.keep_x_ = tuple(meta["keep_x"])
+        tuning = meta["tuning"]
+        self.tuning_errors_ = None if tuning is None else [{int(k): float(e) for k, e in table} for table in tuning]
+        self.profile_, self.partial_correlations_ = arrays["profile"], arrays["partial"]
+        each = zip(meta["studies"], arrays["study/mean"], arrays["study/sd"])
+        pooled = Scaling(arrays["pooled/mean"], arrays["pooled/sd"])
+        self.scaling_ = StudyScaling(pooled, {name: Scaling(mean, sd) for name, mean, sd in each})
+        return self
+
+    def _tune(self, values: np.ndarray, codes: np.ndarray, study: np.ndarray, config: Config) -> tuple[int, ...]:
+        names, fold = np.unique(study, return_inverse=True)
+        left = [np.unique(codes[fold != number]) for number in range(len(names))]
+        if len(names) < 2 or min(len(classes) for classes in left) < 2:
+            return (sorted(config.tune_grid)[len(config.tune_grid) // 2],) * config.ncomp
+        rules = make_rules(config, 1, values.shape[1])
+        tuning = TuningRules({VIEW: config.tune_grid}, config.distance)
+        found = tune_keep({VIEW: values}, codes, rules, tuning, folds=[fold], study=study)
+        self.tuning_errors_ = [{choice[0]: error for choice, error in table.items()} for table in found.errors]
+        return found.keep[VIEW]
+
+
+def build(config: Config) -> Mint:
+    """The estimator of a configuration."""
+    return Mint(**{name: getattr(config, name) for name in type(config).model_fields})
+
+
+def _names(groups: Any, n_samples: int) -> np.ndarray:
+    if groups is None:
+        return np.full(n_samples, ONE_STUDY, dtype=object)
+    names = np.asarray([str(name) for name in np.asarray(groups).ravel()], dtype=object)
+    if len(names) != n_samples:
+        raise StudiesError("studies and samples differ in number", got=len(names), expected=n_samples)
+    return names
+
+
+def _refuse_small(study: np.ndarray, *, known: Any = ()) -> None:
+    """A study is centred and scaled by its own samples: one is not enough, unless its scaling is known."""
+    names, counts = np.unique(study, return_counts=True)
+    small = [str(name) for name, count in zip(names, counts) if count < 2 and str(name) not in known]
+    if small:
+        raise StudiesError(
+            f"{len(small)} studies of one sample",
+            got=list_some(small),
+            expected="two or more samples of each study",
+            do="give the study of each sample as its group (--groups FILE:COLUMN)",
+        )
