@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from chiasma.core.config import Config as _Config
 from chiasma.fit.config import TrainingConfig
+from chiasma.fit.scanner_config import ScannerConfig
 
 
-class Config(_Config):
+class Config(ScannerConfig):
     """A wide motif scanner, residual convolutions that see how motifs lie together, and a dense head."""
 
     filters: int = Field(default=64, ge=1, description="motif detectors, and channels from there on")
-    width: int = Field(default=19, ge=1, description="bases each motif detector sees, odd (Basset: 19)")
     activation: Literal["relu", "exp"] = Field(default="relu", description="of the first layer; exp sharpens motifs")
-    pool: int = Field(default=4, ge=1, description="positions in a bin after the first layer")
     layers: int = Field(default=3, ge=0, description="residual convolutions over bins")
     layer_width: int = Field(default=5, ge=1, description="bins each residual convolution sees, odd")
     dilation_growth: int = Field(default=2, ge=1, description="factor by which dilation grows from layer to layer")
     bins: int = Field(default=8, ge=1, description="stretches into which the head divides a sequence")
-    hidden: int = Field(default=64, ge=1, description="units of the hidden dense layer")
     dropout: float = Field(default=0.3, ge=0, lt=1, description="share of units left out in training")
-    length: int | None = Field(default=None, ge=1, description="bases read; by default the longest, up to 4096")
-    reverse_complement: bool = Field(
-        default=True, description="train on both strands at random, predict the mean over both"
-    )
-    max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(
         epochs=6, min_steps=800, patience=8, batch_size=128, learning_rate=2e-3, schedule="one-cycle"
     )
-
-    @field_validator("width", "layer_width")
-    @classmethod
-    def _odd(cls, value: int) -> int:
-        if value % 2 == 0:
-            raise ValueError("must be odd, so that a window has a centre")
-        return value
 
     @property
     def receptive_field(self) -> int:
@@ -45,11 +30,6 @@ class Config(_Config):
         dilations = [self.dilation_growth**layer for layer in range(self.layers)]
         bins = 1 + (self.layer_width - 1) * sum(dilations)
         return self.width - 1 + bins * self.pool
-
-    @property
-    def shortest(self) -> int:
-        """Bases that the network needs at least."""
-        return self.width + self.pool
 
 
 def default() -> Config:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from chiasma.core.config import Config as _Config
 from chiasma.fit.config import TrainingConfig
+from chiasma.fit.scanner_config import ScannerConfig
 
 
-class Config(_Config):
+class Config(ScannerConfig):
     """A motif scanner, a bidirectional LSTM that reads its bins in order both ways, and a dense head."""
 
     filters: int = Field(default=64, ge=1, description="motif detectors (DanQ: 320)")
@@ -16,29 +16,9 @@ class Config(_Config):
     pool: int = Field(default=5, ge=1, description="positions in a bin after the scanner (DanQ: 13)")
     units: int = Field(default=48, ge=1, description="units of the LSTM in each direction (DanQ: 320)")
     layers: int = Field(default=1, ge=1, description="LSTM layers, one on the other")
-    bins: int = Field(default=4, ge=1, description="stretches into which the head divides a sequence")
-    hidden: int = Field(default=64, ge=1, description="units of the hidden dense layer")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="share of units left out in training")
-    length: int | None = Field(default=None, ge=1, description="bases read; by default the longest, up to 4096")
-    reverse_complement: bool = Field(
-        default=True, description="train on both strands at random, predict the mean over both"
-    )
-    max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(
         epochs=5, min_steps=800, patience=8, batch_size=128, learning_rate=3e-3, schedule="one-cycle"
     )
-
-    @field_validator("width")
-    @classmethod
-    def _odd(cls, value: int) -> int:
-        if value % 2 == 0:
-            raise ValueError("must be odd, so that a window has a centre")
-        return value
-
-    @property
-    def shortest(self) -> int:
-        """Bases that the network needs at least."""
-        return self.width + self.pool
 
 
 def default() -> Config:

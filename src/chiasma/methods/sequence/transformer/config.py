@@ -4,47 +4,32 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from chiasma.core.config import Config as _Config
 from chiasma.fit.config import TrainingConfig
+from chiasma.fit.scanner_config import ScannerConfig
 
 
-class Config(_Config):
+class Config(ScannerConfig):
     """A stem that makes tokens of DNA, self-attention among them, and a dense head."""
 
     stem: bool = Field(
         default=True,
         description="make tokens with a motif scanner; without it a token is one embedded base, as a rule worse",
     )
-    width: int = Field(default=19, ge=1, description="bases each motif detector of the stem sees, odd")
     pool: int = Field(default=4, ge=1, description="bases in a token")
     channels: int = Field(default=64, ge=2, description="channels of a token, even")
     heads: int = Field(default=4, ge=1, description="attention heads; divides channels")
     layers: int = Field(default=2, ge=1, description="attention blocks")
     expansion: int = Field(default=2, ge=1, description="hidden units of a block's network, as a multiple of channels")
-    bins: int = Field(default=4, ge=1, description="stretches into which the head divides a sequence")
-    hidden: int = Field(default=64, ge=1, description="units of the hidden dense layer")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="share of units left out in training")
-    length: int | None = Field(default=None, ge=1, description="bases read; by default the longest, up to 4096")
-    reverse_complement: bool = Field(
-        default=True, description="train on both strands at random, predict the mean over both"
-    )
-    max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(
         epochs=4, min_steps=800, patience=8, batch_size=128, learning_rate=2e-3, schedule="one-cycle"
     )
 
     @model_validator(mode="after")
     def _shapes(self) -> Config:
-        if self.width % 2 == 0:
-            raise ValueError("width must be odd, so that a window has a centre")
         if self.channels % 2 or self.channels % self.heads:
             raise ValueError("channels must be even and a multiple of heads")
         return self
-
-    @property
-    def shortest(self) -> int:
-        """Bases that the network needs at least."""
-        return self.width + self.pool
 
 
 def default() -> Config:
