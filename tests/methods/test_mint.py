@@ -121,8 +121,9 @@ def test_holes_names_and_state():
 
 def test_what_cannot_be_used_is_refused():
     x, y, study = data_of(0)
-    with pytest.raises(ValueError, match="72 studies of one sample"):
-        build(tiny()).fit(x, y, groups=np.arange(72))
+    with pytest.raises(ValueError, match="1 studies of one sample"):
+        build(tiny()).fit(x, y, groups=np.r_[study[:-1], 99])
+    assert list(build(tiny()).fit(x, y, groups=np.arange(72)).scaling_.studies) == ["all"]
     with pytest.raises(ValueError, match="1 studies of one sample"):
         build(tiny()).fit(x, y, groups=study).predict(x[:1], groups=["new"])
     with pytest.raises(ValueError, match="differ in number"):

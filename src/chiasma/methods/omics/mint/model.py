@@ -73,7 +73,7 @@ class Mint(PlsdaClassifier):
         Args:
             X: the samples of all studies.
             y: class of each sample.
-            groups: study of each sample (sample,); without it all are one study.
+            groups: study of each sample (sample,); without it, or where no two samples share one, all are one study.
 
         Raises:
             UsageError: a parameter is wrong. ValueError: the data are, have one class only, or a study of one sample.
@@ -81,6 +81,8 @@ class Mint(PlsdaClassifier):
         config = self._config()
         values, codes = self._learn(X, y)
         study = _names(groups, len(values))
+        if len(np.unique(study)) == len(study):
+            study = _names(None, len(values))
         _refuse_small(study)
         keep = config.keep_x
         self.tuning_errors_: list[dict[int, float]] | None = None
