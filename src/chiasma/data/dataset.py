@@ -12,9 +12,10 @@ from chiasma.core.errors import list_some
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
+from chiasma.data.tracks import Tracks
 
 TargetKind = Literal["binary", "multiclass", "multilabel", "regression", "none"]
-Examples = Sequences | Simulated | Matrix | Views
+Examples = Sequences | Simulated | Matrix | Views | Tracks
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,8 +161,10 @@ def _arranged(value: Any, place: Place, shapes: Shapes) -> torch.Tensor | None:
     """The tensor in our order of axes; None where the sizes cannot be ours. Axes of size 1 may come and go."""
     tensor = value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
     if place.axes is not None:
-        if tensor.ndim != len(place.axes):
+        if tensor.ndim > len(place.axes):
             return None
+        while tensor.ndim < len(place.axes):
+            tensor = tensor[None]  # a dense kernel is a convolution's of width 1
         tensor = tensor.permute(place.axes)
     wanted = shapes[place.target]
     if [size for size in tensor.shape if size != 1] != [size for size in wanted if size != 1]:

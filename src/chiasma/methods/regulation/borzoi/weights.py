@@ -113,13 +113,5 @@ def keras(config: Config, shapes: Shapes) -> Format:
     if config.final_channels is not None:
         modules |= {"final.norm": f"batch_normalization#{norms}", "final.convolution": f"conv1d#{config.tower + 1}"}
     modules |= {f"heads.layers.{name}": f"dense#{dense}" for name in list(config.tracks)[:1]}
-    places |= _dense_kernels(tensorflow_places(shapes, modules, dialect="keras"))
+    places |= tensorflow_places(shapes, modules, dialect="keras")
     return Format("Calico's Keras file", places)
-
-
-def _dense_kernels(places: dict[str, Place]) -> dict[str, Place]:
-    """Pointwise convolutions are dense layers there: their kernels have two axes, not three."""
-    return {
-        name: Place(place.target, (1, 0)) if name.startswith("dense#") and name.endswith("/kernel") else place
-        for name, place in places.items()
-    }
