@@ -21,7 +21,7 @@ from chiasma.explain.deeplift_rules import UnsupportedOperationError
 from chiasma.explain.gradients import differentiable, input_x_gradient, integrated_gradients, saliency
 from chiasma.explain.match import Match, match_motifs
 from chiasma.explain.motifs import discover_motifs
-from chiasma.explain.mutagenesis import in_silico_mutagenesis
+from chiasma.explain.mutagenesis import in_silico_mutagenesis, one_output
 from chiasma.explain.onehot import SequenceModel
 from chiasma.explain.pwm import DiscoveredMotif
 from chiasma.explain.references import dinucleotide_references
@@ -109,7 +109,7 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
     attribution = _attribute(model, codes, references, target=target, method=method, notes=notes)
     attribution = replace(attribution, ids=sequences.ids, target=target_name or str(target))
     notes |= {"method": attribution.method, "completeness": completeness(attribution)}
-    notes["mutagenesis_agreement"] = _check(model, attribution, target=target, seed=seed)
+    notes["mutagenesis_agreement"] = _check(model, attribution, target=target, seed=seed, notes=notes)
     attention = attention_profile(model, codes) if shows_attention(model) else {}
     hypothetical = attribution.hypothetical
     if hypothetical is None or attribution.method == "saliency":
@@ -172,16 +172,20 @@ def _attribute(
 _OTHERS = "integrated-gradients, ism, saliency, input-x-gradient"
 
 
-def _check(model: SequenceModel, attribution: Attribution, *, target: int, seed: int) -> dict[str, Any]:
-    """Correlation of the attribution with mutagenesis on a few sequences."""
+def _check(
+    model: SequenceModel, attribution: Attribution, *, target: int, seed: int, notes: dict[str, Any]
+) -> dict[str, Any]:
+    """Correlation of the attribution with mutagenesis on a few sequences; how that was computed goes to `notes`."""
     count = min(_CHECKED, len(attribution.codes))
     rows = np.sort(generator(seed, "checked").choice(len(attribution.codes), count, replace=False))
-    edits = in_silico_mutagenesis(model, attribution.codes[rows], target=target)
+    found = one_output(model, attribution.codes[rows], target=target)
+    edits = found.attribution()
     part = replace(attribution, ids=attribution.ids[rows], codes=attribution.codes[rows])
     part = replace(part, scores=attribution.scores[rows])
     values = agreement(part, edits)
     defined = values[np.isfinite(values)]
     summary = {"n": len(defined), "n_undefined": int(count - len(defined))}
+    notes["mutagenesis"] = found.facts()
     if not len(defined):
         return summary
     return summary | {"median": float(np.median(defined)), "lowest": float(defined.min())}
