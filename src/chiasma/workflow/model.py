@@ -188,15 +188,12 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
         return model
     if callable(model):
         return _own(model, getattr(model, "__name__", type(model).__name__))
-    path, separator, function = str(model).rpartition(":")
-    if Path(model).exists() and Path(model).suffix != ".py":
-        return load_fitted(model)
-    if Path(model).suffix == ".py":
-        path, separator, function = str(model), "", ""
+    text = str(model)
+    path, _, function = (text, "", "") if text.endswith(".py") else text.rpartition(":")
     if not path.endswith(".py"):
         return load_fitted(model)
     named, choices = _run_file(path)
-    if not separator or not function:
+    if not function:
         raise UsageError(
             "a model in a Python file is named as FILE.py:FUNCTION",
             got=model,
