@@ -18,7 +18,7 @@ from chiasma.core.errors import UsageError
 def register(app: App, arguments: list[str]) -> None:
     """Add the verb, with the inputs of the first method named."""
     known = {card.name for card in list_cards()}
-    card = _reading([word for word in map(_method, arguments) if word in known])
+    card = _reading([word for word in arguments if _method(word) in known])
     inputs = input_flags(card) if card else []
     names = Annotated[
         str,
@@ -52,7 +52,7 @@ def _compare(values: Mapping[str, Any]) -> None:
         raise UsageError("give methods and at most one file, or complete run folders", got=" ".join(words) or "nothing")
     inputs: dict[str, Any] = {}
     if names:
-        card = _reading([_method(name) for name in names])
+        card = _reading(names)
         inputs = read_inputs(card, values, rest[0] if rest else None) if card else {}
     found = compare(
         runs or names,
@@ -77,9 +77,16 @@ def _method(word: str) -> str:
 
 
 def _reading(names: list[str]) -> Card | None:
-    """The card whose inputs are read: of a method of several views where there is one, else the first."""
-    cards = [find_card(name) for name in names]
-    return next((card for card in cards if card.data == "views"), cards[0] if cards else None)
+    """The card whose inputs are read: of a method of several views where there is one or a view is chosen, else the
+    first.
+    """
+    cards = [find_card(_method(name)) for name in names]
+    found = next((card for card in cards if card.data == "views"), cards[0] if cards else None)
+    if found is None or not any("@" in name for name in names):
+        return found
+    from chiasma.workflow.prepare import reading_views
+
+    return reading_views(found)
 
 
 def _folds(found: Mapping[str, Any] | None) -> str:

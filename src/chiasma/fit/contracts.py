@@ -4,14 +4,38 @@ fit/task.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from chiasma.core.errors import ChiasmaError, InputError
 from chiasma.data.dataset import Dataset, Target
+
+
+@contextmanager
+def refusals(method: str) -> Iterator[None]:
+    """What an estimator refuses in scikit-learn's manner, a ValueError, as an error about the input.
+
+    Raises:
+        InputError: in place of it; errors of ours pass.
+    """
+    try:
+        yield
+    except ChiasmaError:
+        raise
+    except ValueError as error:
+        said = " ".join(str(error).split())[:400]
+        raise InputError(
+            "the method cannot use these data",
+            where=method,
+            got=said,
+            do=f"see 'chiasma show {method}' for what it takes; fill or drop what is missing, or choose another method",
+        ) from error
+
 
 State = tuple[dict[str, np.ndarray], dict[str, Any]]
 """Named arrays, and JSON-ready facts."""

@@ -14,6 +14,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import MismatchError, NotTrainedError, list_some
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
+from chiasma.fit.contracts import refusals
 from chiasma.run.folder import require_run
 from chiasma.workflow.head import Headed, factors_of, representation_of
 from chiasma.workflow.method import Method, load_method
@@ -58,11 +59,15 @@ class Fitted:
             return self.factors(data)
         if self.method.card.contract == "procedure" and not self.method.card.represents:
             return np.asarray(self.model.scores(data), dtype=np.float64)
-        return self._placed(np.asarray(self.model.predict_proba(as_frames(data.x, self.meta.get("features")))))
+        x = as_frames(data.x, self.meta.get("features"))
+        with refusals(self.method.name):
+            return self._placed(np.asarray(self.model.predict_proba(x)))
 
     def factors(self, data: Dataset) -> np.ndarray:
         """Where samples lie on the factors of a representation (sample, factor)."""
-        return factors_of(representation_of(self.model), as_frames(data.x, self.meta.get("features")))
+        x = as_frames(data.x, self.meta.get("features"))
+        with refusals(self.method.name):
+            return factors_of(representation_of(self.model), x)
 
     def _placed(self, found: np.ndarray) -> np.ndarray:
         """Columns where the target has their classes: an estimator knows only those it met, in an order of its own."""

@@ -39,9 +39,9 @@ def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
     Raises:
         UsageError: a name the card does not have, a required one left out, a file that does not exist.
     """
-    ports = {port.name.replace("-", "_"): port for port in card.inputs}
     if card.data == "matrix" and inputs.get("view") is not None:  # one view of several, or all side by side
-        ports = _ports_of_views(ports)
+        card = reading_views(card)
+    ports = {port.name.replace("-", "_"): port for port in card.inputs}
     given = {name.replace("-", "_"): value for name, value in inputs.items() if value is not None}
     for name in given:
         if name not in ports:
@@ -63,13 +63,14 @@ def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
     return given
 
 
-def _ports_of_views(ports: Mapping[str, Port]) -> dict[str, Port]:
-    """The inputs of a matrix method that is given views in the matrix's place."""
-    turned = {}
-    for name, port in ports.items():
-        other = name.replace("matrix", "view")
-        turned[other] = port if other == name else port.replace(name=port.name.replace("matrix", "view"), repeat=True)
-    return turned
+def reading_views(card: Card) -> Card:
+    """The card of a method of one matrix with views among its inputs in the matrix's place."""
+
+    def turned(port: Port) -> Port:
+        name = port.name.replace("matrix", "view")
+        return port if name == port.name else port.replace(name=name, repeat=True)
+
+    return card.replace(inputs=tuple(turned(port) for port in card.inputs)) if card.data == "matrix" else card
 
 
 def _require_file(name: str, value: str) -> None:
@@ -243,11 +244,19 @@ def _common(inputs: Inputs, options: FitOptions) -> dict[str, Any]:
     return {"seed": options.seed, "groups": inputs.get("groups"), "test_labels": inputs.get("test_labels")}
 
 
+def _pair(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    from chiasma.workflow.load_pair import load_pair
+
+    del card, config
+    return load_pair(inputs, options)
+
+
 _LOADERS: dict[str, Callable[[Card, Config, Inputs, FitOptions], tuple[Dataset, Split | None]]] = {
     "sequences": _sequences,
     "simulations": _simulations,
     "views": _views,
     "matrix": _matrix,
+    "pair": _pair,
 }
 
 

@@ -17,7 +17,7 @@ from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
-from chiasma.fit.contracts import Procedure, fit_estimator, fit_representation
+from chiasma.fit.contracts import Procedure, fit_estimator, fit_representation, refusals
 from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
 from chiasma.workflow.head import build_model, factor_names, representation_of
 from chiasma.workflow.method import Method
@@ -149,13 +149,14 @@ def _train_estimator(
     classes = part.target.kind in ("binary", "multiclass")
     model = build_model(method, config, classes=classes, seed=seed)
     meta: dict[str, Any] = {"features": _feature_names(part.x)}
-    if part.target.kind == "none":
-        procedure = method.card.contract == "procedure"
-        fit_representation(model, part, as_frames(part.x), procedure=procedure, seed=seed)
-    else:
-        names = np.asarray(part.target.names, dtype=object)
-        y = names[part.target.values] if classes else part.target.values
-        fit_estimator(model, as_frames(part.x), y, unit=part.unit)
+    with refusals(method.name):
+        if part.target.kind == "none":
+            procedure = method.card.contract == "procedure"
+            fit_representation(model, part, as_frames(part.x), procedure=procedure, seed=seed)
+        else:
+            names = np.asarray(part.target.names, dtype=object)
+            y = names[part.target.values] if classes else part.target.values
+            fit_estimator(model, as_frames(part.x), y, unit=part.unit)
     if method.card.represents:
         meta["factors"] = factor_names(representation_of(model))
     return model, meta, {"parameters": None}
