@@ -195,6 +195,43 @@ def test_tuning_is_part_of_the_fit():
     assert again.keep_x_ == model.keep_x_
 
 
+def test_grids_by_view_and_every_search():
+    data = example(0)
+    grids = {"mrna": (2, 6), "protein": (3,)}
+    for search in ("full", "coordinate", "halving"):
+        model = Diablo(ncomp=1, tune_grid=(4, 8), tune_grids=grids, tune_search=search)
+        tuning = model.fit(data.x, data.target.values).tuning_
+        assert tuning.search == search
+        assert set(tuning.errors[0]) <= {(a, b, 3) for a in (2, 6) for b in (4, 8)}
+    with pytest.raises(ValueError, match="unknown views"):
+        Diablo(tune_grids={"rna": (2,)}).fit(data.x, data.target.values)
+
+
+def test_error_of_every_number_of_components_by_distance_and_vote():
+    data = example(0)
+    model = Diablo(ncomp=3, keep_x=(5, 5, 5), perf_repeats=3, perf_folds=4).fit(data.x, data.target.values)
+    rows = pd.DataFrame(model.perf_)
+    assert len(rows) == 3 * 3 * 3 * 2  # repeat, component, distance, vote
+    one = rows[(rows["distance"] == "centroids") & (rows["vote"] == "weighted")]
+    assert one.groupby("component")["ber"].mean()[2] < 0.1
+    worth = model.components_worth_having()
+    assert worth.loc["centroids", "weighted"] in (1, 2) and worth.shape == (3, 2)
+    with pytest.raises(UsageError, match="perf_repeats"):
+        Diablo(keep_x=(5, 5)).fit(data.x, data.target.values).components_worth_having()
+
+
+@pytest.mark.realdata
+def test_errors_by_component_are_those_of_mixomics(train, recorded):
+    """perf of the model with all features, 10 folds three times over; two components are worth having."""
+    model = Diablo(ncomp=3, keep_x=(500, 500, 500), perf_repeats=3).fit(*train)
+    rows = pd.DataFrame(model.perf_)
+    mine = rows[(rows["distance"] == "centroids") & (rows["vote"] == "weighted")].groupby("component")
+    theirs = table(recorded / "perf_fullmodel_ncomp5_centroids.csv").iloc[:, :3]
+    np.testing.assert_allclose(mine["ber"].mean(), theirs.loc["Overall.BER"], atol=0.02)
+    np.testing.assert_allclose(mine["overall"].mean(), theirs.loc["Overall.ER"], atol=0.02)
+    assert model.components_worth_having().loc["centroids", "weighted"] == 2
+
+
 def test_tuning_never_divides_a_unit():
     """Every sample twice under one unit: with groups the folds are those of the units, and nothing leaks."""
     data = example(0)
@@ -242,7 +279,7 @@ def test_every_setting_fits_and_learns(changes):
 
 def test_votes_that_end_in_nothing_are_none():
     data = example(2)
-    model = Diablo(keep_x=(5, 5), vote="majority", ties="mixomics").fit(data.x, data.target.values)
+    model = Diablo(keep_x=(5, 5), vote="majority", faithful=True).fit(data.x, data.target.values)
     two = {name: block.values for name, block in list(data.x.blocks.items())[:2]}
     noise = {name: values + 3 * np.random.default_rng(0).standard_normal(values.shape) for name, values in two.items()}
     answers = model.predict(noise)

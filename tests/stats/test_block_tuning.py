@@ -61,6 +61,35 @@ def test_one_block_at_a_time_tries_fewer():
     assert all(len(table) < 36 for table in found.errors)
 
 
+def test_halving_judges_the_last_by_all_folds():
+    """Of 625 combinations 243 begin; what is left at the end is as good as the grid's middle, which is among them."""
+    values = make_values(signal=0.7)
+    values |= {"c": make_values(1)["a"], "d": make_values(2)["b"]}
+    grid = dict.fromkeys("abcd", (1, 2, 4, 6, 8))
+    rules = PlsdaRules(1, {}, 0.1 * (np.ones((4, 4)) - np.eye(4)))
+    folds = [stratified_folds(CODES, 3, random=generator(1, "fold"))]
+    found = tune_keep(values, CODES, rules, TuningRules(grid, search="halving"), folds=folds)
+    assert len(found.errors[0]) == 9
+    chosen = tuple(found.keep[name][0] for name in "abcd")
+    assert found.errors[0][chosen] == min(found.errors[0].values())
+    again = tune_keep(values, CODES, rules, TuningRules(grid, search="halving"), folds=folds)
+    assert again.keep == found.keep
+    few = tune_keep(values, CODES, rules, TuningRules(dict.fromkeys("abcd", (4,)), search="halving"), folds=folds)
+    assert found.errors[0][chosen] <= few.errors[0][(4, 4, 4, 4)]
+
+
+def test_warm_starts_choose_as_cold_ones():
+    values = make_values(signal=0.7)
+    folds = [stratified_folds(CODES, 5, random=generator(1, "fold"))]
+    grid = {"a": (2, 4, 8), "b": (2, 4, 8)}
+    tight = replace(RULES, tolerance=1e-16, max_iterations=2000)
+    warm, cold = (
+        tune_keep(values, CODES, tight, TuningRules(grid, search=s), folds=folds) for s in ("coordinate", "full")
+    )
+    first_warm, first_cold = warm.errors[0], cold.errors[0]
+    assert {choice: first_cold[choice] for choice in first_warm} == pytest.approx(first_warm)
+
+
 def test_selection_inside_the_folds_finds_nothing_in_noise():
     """Chosen on all samples, the best of many noise features would look like signal."""
     random = np.random.default_rng(5)

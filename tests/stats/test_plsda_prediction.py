@@ -163,3 +163,13 @@ def test_summaries_equal_their_definitions():
         for h in range(2)
     )
     assert alike[0, -1] == pytest.approx(product)
+
+
+def test_mixomics_weighted_average_is_the_view_of_most_weight():
+    values, model = make_values(1), make_model()
+    loudest = ("a", "b")[int(model.weights.mean(axis=1).argmax())]
+    found = decide(model, values, vote="weighted-average", ties="mixomics")
+    assert np.array_equal(found.classes, found.opinions[loudest].response.argmax(axis=1))
+    other = "b" if loudest == "a" else "a"
+    alone = decide(model, {other: values[other]}, vote="weighted-average", ties="mixomics")
+    assert np.array_equal(alone.classes, alone.opinions[other].response.argmax(axis=1))

@@ -11,15 +11,19 @@ import numpy as np
 
 from chiasma.core.rng import generator
 from chiasma.stats.block_components import left_over
-from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, Prepared, assemble, prepare
+from chiasma.stats.block_plsda import PlsdaRules, Prepared, assemble, prepare
 from chiasma.stats.block_scaling import learn_study_scaling
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
-from chiasma.stats.plsda_prediction import Distance, Vote, decide
+from chiasma.stats.plsda_config import Distance
+from chiasma.stats.plsda_prediction import Ties, Vote, decide
 from chiasma.stats.sgcca import Block, Component, find_component, start
 
 Choice = tuple[int, ...]
 MOST_COMBINATIONS = 32
 """Up to so many, `auto` tries every combination; beyond, one block at a time."""
+HALVING_START, HALVING_END = 243, 9
+"""Combinations that halving begins with at most, and those that all folds judge."""
+Search = Literal["auto", "full", "coordinate", "halving"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +33,7 @@ class Tuning:
     Attributes:
         keep: block name to features kept at each component.
         errors: for each component, the balanced error rate of every choice tried (one number a block).
-        search: full or coordinate.
+        search: full, coordinate or halving; what it left out early is not among the errors.
     """
 
     keep: dict[str, tuple[int, ...]]
@@ -39,12 +43,25 @@ class Tuning:
 
 @dataclass(frozen=True)
 class TuningRules:
-    """How the choice is judged: grid of each block, distance, vote, search."""
+    """How the choice is judged and sought.
+
+    Attributes:
+        grid: candidates of each block.
+        distance: by which a block picks its class.
+        vote: by which blocks agree.
+        ties: who wins a tied vote.
+        search: `full` tries every combination; `coordinate` one block at a time, from the middle of the grid until
+            nothing changes; `halving` many combinations on one fold and ever fewer on ever more folds; `auto` is
+            full up to 32 combinations, else coordinate.
+        seed: of the combinations that halving begins with, where there are too many.
+    """
 
     grid: Mapping[str, tuple[int, ...]]
     distance: Distance = "centroids"
     vote: Vote = "weighted"
-    search: Literal["auto", "full", "coordinate"] = "auto"
+    ties: Ties = "probability"
+    search: Search = "auto"
+    seed: int = 0
 
 
 class _Fold:
@@ -72,18 +89,27 @@ class _Fold:
         self.residuals: list[Block] = list(self.prepared.blocks)
         self.components: list[Component] = []
         self.begin = start(self.residuals, rules.init)
+        self.last: Sequence[np.ndarray] | None = None
 
-    def component(self, choice: Choice) -> Component:
+    def predict(self, choice: Choice, tuning: TuningRules, *, warm: bool) -> np.ndarray:
+        """Class of each held-out sample (sample,) with this choice at the next component."""
+        model = assemble(self.prepared, [*self.components, self.component(choice, warm=warm)])
+        verdict = decide(model, self.test, distance=tuning.distance, vote=tuning.vote, ties=tuning.ties)
+        return verdict.classes
+
+    def component(self, choice: Choice, *, warm: bool = False) -> Component:
+        """The next component; `warm` starts from the one found last, which needs fewer sweeps."""
+        begin = self.last if warm and self.last is not None else self.begin
         keep = [*choice, self.prepared.blocks[-1].values.shape[1]]
-        return find_component(self.residuals, self.begin, keep, self.of_component)
-
-    def model(self, choice: Choice) -> BlockPlsda:
-        return assemble(self.prepared, [*self.components, self.component(choice)])
+        component = find_component(self.residuals, begin, keep, self.of_component)
+        self.last = component.loadings
+        return component
 
     def settle(self, choice: Choice) -> None:
         self.components.append(self.component(choice))
         self.residuals = left_over(self.prepared.blocks, self.residuals, self.components[-1], self.rules.mode)
         self.begin = start(self.residuals, self.rules.init)
+        self.last = None
 
 
 def tuning_folds(codes: np.ndarray, config: Any, groups: Any) -> list[np.ndarray] | None:
@@ -142,17 +168,16 @@ def tune_keep(
     sizes = [values[name].shape[1] for name in names]
     chosen: list[Choice] = []
     tables: list[dict[Choice, float]] = []
-    for _ in range(rules.n_components):
-        errors: dict[Choice, float] = {}
-
-        def judge(choice: Choice, errors: dict[Choice, float] = errors) -> float:
-            if choice not in errors:
-                errors[choice] = float(np.mean([_error(repeat, choice, codes, tuning) for repeat in repeats]))
-            return errors[choice]
-
-        best = _search(grid, judge, sizes) if search == "coordinate" else _best(product(*grid), judge, sizes)
+    for number in range(rules.n_components):
+        judge = _Judge(repeats, codes, tuning, warm=search != "full")
+        if search == "full":
+            best = _best(product(*grid), judge, sizes)
+        elif search == "coordinate":
+            best = _one_at_a_time(grid, judge, sizes)
+        else:
+            best = _halve(_candidates(grid, generator(tuning.seed, "halving", number)), judge, sizes)
         chosen.append(best)
-        tables.append(errors)
+        tables.append(judge.errors)
         for repeat in repeats:
             for fold in repeat:
                 fold.settle(best)
@@ -160,19 +185,51 @@ def tune_keep(
     return Tuning(keep, tuple(tables), search)
 
 
-def _error(repeat: list[_Fold], choice: Choice, codes: np.ndarray, tuning: TuningRules) -> float:
-    predicted = np.zeros_like(codes)
-    for fold in repeat:
-        verdict = decide(fold.model(choice), fold.test, distance=tuning.distance, vote=tuning.vote)
-        predicted[fold.held_out] = verdict.classes
-    return balanced_error_rate(codes, predicted)
+class _Judge:
+    """Balanced error rates of choices at one component; what a fold predicted is not asked twice."""
+
+    def __init__(self, repeats: list[list[_Fold]], codes: np.ndarray, tuning: TuningRules, *, warm: bool) -> None:
+        self.repeats, self.codes, self.tuning, self.warm = repeats, codes, tuning, warm
+        self.errors: dict[Choice, float] = {}
+        self.predicted: dict[tuple[Choice, int, int], np.ndarray] = {}
+
+    @property
+    def n_folds(self) -> int:
+        return min(len(repeat) for repeat in self.repeats)
+
+    def __call__(self, choice: Choice) -> float:
+        """Error over all folds, kept in `errors`."""
+        if choice not in self.errors:
+            self.errors[choice] = self.over(choice, None)
+        return self.errors[choice]
+
+    def over(self, choice: Choice, n_folds: int | None) -> float:
+        """Mean over repeats of the error on the samples that the first folds hold out."""
+        rates = []
+        for number, repeat in enumerate(self.repeats):
+            some = repeat[:n_folds]
+            answers = [self._ask(choice, number, index) for index in range(len(some))]
+            truth = np.concatenate([self.codes[fold.held_out] for fold in some])
+            rates.append(balanced_error_rate(truth, np.concatenate(answers)))
+        return float(np.mean(rates))
+
+    def _ask(self, choice: Choice, repeat: int, fold: int) -> np.ndarray:
+        key = choice, repeat, fold
+        if key not in self.predicted:
+            self.predicted[key] = self.repeats[repeat][fold].predict(choice, self.tuning, warm=self.warm)
+        return self.predicted[key]
+
+
+def _cost(choice: Choice, error: float, sizes: list[int]) -> tuple[float, float, Choice]:
+    """What is least for the best: error, then the share of features kept."""
+    return error, sum(k / p for k, p in zip(choice, sizes)), choice
 
 
 def _best(choices: Iterable[Choice], judge: Callable[[Choice], float], sizes: list[int]) -> Choice:
-    return min(choices, key=lambda choice: (judge(choice), sum(k / p for k, p in zip(choice, sizes)), choice))
+    return min(choices, key=lambda choice: _cost(choice, judge(choice), sizes))
 
 
-def _search(grid: list[tuple[int, ...]], judge: Callable[[Choice], float], sizes: list[int]) -> Choice:
+def _one_at_a_time(grid: list[tuple[int, ...]], judge: Callable[[Choice], float], sizes: list[int]) -> Choice:
     """One block at a time from the middle of the grid, until a whole round changes nothing (three rounds at most)."""
     current = tuple(options[len(options) // 2] for options in grid)
     for _ in range(3):
@@ -183,3 +240,24 @@ def _search(grid: list[tuple[int, ...]], judge: Callable[[Choice], float], sizes
         if current == before:
             break
     return current
+
+
+def _candidates(grid: list[tuple[int, ...]], random: np.random.Generator) -> list[Choice]:
+    """All combinations, or as many drawn without repetition as halving begins with."""
+    if np.prod([float(len(options)) for options in grid]) <= HALVING_START:
+        return list(product(*grid))
+    drawn = {tuple(options[len(options) // 2] for options in grid): None}  # the middle is always among them
+    while len(drawn) < HALVING_START:
+        drawn[tuple(options[int(random.integers(len(options)))] for options in grid)] = None
+    return list(drawn)
+
+
+def _halve(choices: list[Choice], judge: _Judge, sizes: list[int]) -> Choice:
+    """A third goes on to twice as many folds, until a few are left, which all folds judge."""
+    n_folds = 1
+    while len(choices) > HALVING_END and n_folds < judge.n_folds:
+        scores = {choice: judge.over(choice, n_folds) for choice in choices}
+        ranked = sorted(choices, key=lambda choice: _cost(choice, scores[choice], sizes))
+        choices = ranked[: max(len(ranked) // 3, HALVING_END)]
+        n_folds *= 2
+    return _best(choices, judge, sizes)

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from chiasma.core.config import Config
 
+Distance = Literal["max", "centroids", "mahalanobis", "mahalanobis-mixomics"]
+
 
 class PlsdaConfig(Config):
     """Components, scaling, stopping and the distance by which a class is picked; the defaults are those of mixOmics."""
@@ -20,7 +22,7 @@ class PlsdaConfig(Config):
     tol: float = Field(default=1e-6, gt=0, description="largest squared change of a loading vector at convergence")
     max_iter: int = Field(default=100, ge=1, description="sweeps over the views for one component")
     near_zero_var: bool = Field(default=False, description="leave out features of nearly no variation")
-    distance: Literal["max", "centroids", "mahalanobis", "mahalanobis-mixomics"] = Field(
+    distance: Distance = Field(
         default="centroids",
         description="how a class is picked; mahalanobis-mixomics repeats the formula of mixOmics, which is no "
         "Mahalanobis distance",

@@ -15,8 +15,8 @@ import numpy as np
 
 from chiasma.stats.block_components import rotation
 from chiasma.stats.block_plsda import BlockPlsda, FittedBlock
+from chiasma.stats.plsda_config import Distance
 
-Distance = Literal["max", "centroids", "mahalanobis", "mahalanobis-mixomics"]
 Vote = Literal["weighted", "majority", "average", "weighted-average"]
 Ties = Literal["probability", "mixomics"]
 NO_CLASS = -1
@@ -90,7 +90,8 @@ def decide(
         vote: `weighted` counts a block by its mean correlation with the class, `majority` by one; `average` and
             `weighted-average` take the largest mean predicted dummy class and use no distance.
         ties: `probability` lets the mean probability decide; `mixomics` gives no class after a majority vote and
-            the last class in order after a weighted one.
+            the last class in order after a weighted one, and takes for the weighted average the response of the
+            block of most weight, which is what its code comes to.
         n_components: leading components to use, default all.
 
     Returns:
@@ -109,7 +110,11 @@ def decide(
     nobody = weight.sum(axis=0) == 0
     share = weight / np.where(nobody, 1.0, weight.sum(axis=0))
     mean_probability = _mean(share, [opinion.probabilities for opinion in opinions.values()], nobody)
-    if vote in ("average", "weighted-average"):
+    if vote == "weighted-average" and ties == "mixomics":
+        loudest = (weight == weight.max(axis=0)) & (weight.cumsum(axis=0) > 0)
+        first = loudest & (loudest.cumsum(axis=0) == 1)  # of equal weights the first
+        ballots = _mean(first.astype(float), [opinion.response for opinion in opinions.values()], nobody)
+    elif vote in ("average", "weighted-average"):
         ballots = _mean(share, [opinion.response for opinion in opinions.values()], nobody)
     else:
         cast = [np.eye(model.n_classes)[opinion.classes] for opinion in opinions.values()]

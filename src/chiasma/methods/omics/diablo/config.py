@@ -6,15 +6,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chiasma.core.config import Config as Base
+from chiasma.stats.plsda_config import Distance, PlsdaConfig, TuningConfig, check_keep
 
 Keep = int | tuple[int, ...]
 
 
-class Config(Base):
+class Config(TuningConfig, PlsdaConfig):
     """What a DIABLO model is made of; the defaults are those of mixOmics but for `keep_x`, which is tuned."""
 
-    ncomp: int = Field(default=2, ge=1, description="components; one fewer than classes is the usual start")
     keep_x: dict[str, Keep] | tuple[int, ...] | None = Field(
         default=None,
         description="features kept in each view at each component, {view = [first, second]}, or one list for all "
@@ -28,48 +27,50 @@ class Config(Base):
     scheme: Literal["horst", "factorial", "centroid"] = Field(
         default="horst", description="function of the covariances that is maximised: itself, its square, its magnitude"
     )
-    mode: Literal["regression", "canonical", "invariant", "classic"] = Field(
-        default="regression", description="what is removed from the class after a component"
-    )
     init: Literal["svd.single", "svd"] = Field(
         default="svd.single", description="start: singular vector of each view, or of its product with the class"
-    )
-    scale: bool = Field(default=True, description="divide features by their standard deviation")
-    tol: float = Field(default=1e-6, gt=0, description="largest squared change of a loading vector at convergence")
-    max_iter: int = Field(default=100, ge=1, description="sweeps over the views for one component")
-    near_zero_var: bool = Field(default=False, description="leave out features of nearly no variation")
-    distance: Literal["max", "centroids", "mahalanobis", "mahalanobis-mixomics"] = Field(
-        default="centroids",
-        description="how a view picks its class; mahalanobis-mixomics repeats the formula of mixOmics, which is no "
-        "Mahalanobis distance",
     )
     vote: Literal["weighted", "majority", "average", "weighted-average"] = Field(
         default="weighted",
         description="how views agree: by their correlation with the class, by heads, by mean response",
     )
-    ties: Literal["probability", "mixomics"] = Field(
-        default="probability",
-        description="who wins a tied vote: the mean probability, or as in mixOmics nobody (majority) or the last class",
+    faithful: bool = Field(
+        default=False,
+        description="vote as mixOmics does: nobody wins a tied majority and the last class a tied weighted vote, its "
+        "Mahalanobis formula, and its weighted average, which is the response of the view of most weight",
     )
-    tune_grid: tuple[int, ...] = Field(
-        default=(5, 10, 20, 50), min_length=1, description="candidates for keep_x where that is not given"
+    tune_search: Literal["auto", "full", "coordinate", "halving"] = Field(
+        default="auto",
+        description="all combinations of keep_x over views; one view at a time (auto: beyond 32 combinations); or "
+        "halving: up to 243 combinations on one fold, ever fewer on ever more folds",
     )
-    tune_search: Literal["auto", "full", "coordinate"] = Field(
-        default="auto", description="all combinations over views, or one view at a time (auto: beyond 32 combinations)"
+    tune_grids: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="candidates by view, {view = [5, 10]}, where they are not those of tune_grid"
     )
-    tune_folds: int = Field(default=5, ge=2, description="folds of the tuning, at most the size of the smallest class")
-    tune_repeats: int = Field(default=1, ge=1, description="repeats of the tuning's folds")
-    random_state: int = Field(default=0, description="seed of the tuning's folds, the only randomness")
+    perf_repeats: int = Field(
+        default=0,
+        ge=0,
+        description="repeats of cross-validation inside the train part that tell the error of one component, two, ... "
+        "by every distance and vote, once keep_x is known; 3 or more choose a number of components; 0: none",
+    )
+    perf_folds: int = Field(default=10, ge=2, description="folds of that, at most the size of the smallest class")
 
     @model_validator(mode="after")
     def _lengths(self) -> Config:
-        given = self.keep_x if isinstance(self.keep_x, dict) else {"every view": self.keep_x}
-        for view, keep in given.items():
-            if isinstance(keep, tuple) and (len(keep) != self.ncomp or min(keep, default=0) < 1):
-                raise ValueError(f"keep_x of {view} needs {self.ncomp} numbers of at least 1, one a component")
-            if isinstance(keep, int) and keep < 1:
-                raise ValueError(f"keep_x of {view} is below 1")
+        for view, keep in (self.keep_x if isinstance(self.keep_x, dict) else {"every view": self.keep_x}).items():
+            if keep is not None:
+                check_keep(keep, self.ncomp, f"keep_x of {view}")
+        if any(min(grid, default=0) < 1 for grid in self.tune_grids.values()):
+            raise ValueError("tune_grids holds numbers of at least 1")
         return self
+
+    def distance_asked(self) -> Distance:
+        """The distance as the prediction names it."""
+        return "mahalanobis-mixomics" if self.faithful and self.distance == "mahalanobis" else self.distance
+
+    def ties(self) -> Literal["mixomics", "probability"]:
+        """Who wins a tied vote, as the prediction names it."""
+        return "mixomics" if self.faithful else "probability"
 
 
 def default() -> Config:

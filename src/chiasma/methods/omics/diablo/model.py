@@ -12,13 +12,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from chiasma.core.errors import UsageError
 from chiasma.core.rng import generator
 from chiasma.methods.omics.diablo.config import Config
 from chiasma.stats.block_design import keep_by_view, make_design
+from chiasma.stats.block_perf import choices, cross_validated_errors
 from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
-from chiasma.stats.block_tuning import Tuning, TuningRules, tune_keep
+from chiasma.stats.block_tuning import Tuning, TuningRules, tune_keep, tuning_folds
 from chiasma.stats.folds import stratified_folds
+from chiasma.stats.matrix_input import constant_columns
+from chiasma.stats.plsda_config import Distance
 from chiasma.stats.plsda_prediction import NO_CLASS, Verdict, decide
 from chiasma.stats.plsda_state import class_profiles, from_arrays, selected_rows
 from chiasma.stats.plsda_state import to_arrays as state_arrays
@@ -39,6 +43,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
         feature_names_: of each view.
         keep_x_: features kept in each view at each component, given or tuned.
         tuning_: what was tried, or None.
+        perf_: error rates of one component, two, ... by distance and vote in repeated folds; None if not asked for.
         model_: the fitted BlockPlsda: loadings, variates, weights.
         explained_variance_: share of each view's variance by component, and of the class as "Y".
         ave_: average variance explained of each view, `outer` and `inner`.
@@ -61,11 +66,14 @@ class Diablo(ClassifierMixin, BaseEstimator):
         near_zero_var: bool = False,
         distance: str = "centroids",
         vote: str = "weighted",
-        ties: str = "probability",
+        faithful: bool = False,
         tune_grid: tuple[int, ...] = (5, 10, 20, 50),
+        tune_grids: dict[str, tuple[int, ...]] | None = None,
         tune_search: str = "auto",
         tune_folds: int = 5,
         tune_repeats: int = 1,
+        perf_repeats: int = 0,
+        perf_folds: int = 10,
         random_state: int = 0,
     ) -> None:
         self.ncomp = ncomp
@@ -80,11 +88,14 @@ class Diablo(ClassifierMixin, BaseEstimator):
         self.near_zero_var = near_zero_var
         self.distance = distance
         self.vote = vote
-        self.ties = ties
+        self.faithful = faithful
         self.tune_grid = tune_grid
+        self.tune_grids = tune_grids
         self.tune_search = tune_search
         self.tune_folds = tune_folds
         self.tune_repeats = tune_repeats
+        self.perf_repeats = perf_repeats
+        self.perf_folds = perf_folds
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
@@ -125,10 +136,11 @@ class Diablo(ClassifierMixin, BaseEstimator):
         self.ave_ = average_variance_explained(self.model_, data.values, codes, rules.design)
         self.profiles_ = class_profiles(self.model_, data.values, codes)
         self.similarity_ = similarity(self.model_, data.values)
+        self.perf_ = self._perf(config, data, codes, rules, groups)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Class of each sample (sample,); views may be missing. None where `ties="mixomics"` gives no class."""
+        """Class of each sample (sample,); views may be missing. None where `faithful` votes give no class."""
         classes = self.decide(X).classes
         named = self.classes_[np.maximum(classes, 0)]
         if (classes == NO_CLASS).any():
@@ -151,7 +163,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         config = self._config()
         values = align(to_arrays(X), self.feature_names_, named=self.named_)
-        return decide(self.model_, values, distance=config.distance, vote=config.vote, ties=config.ties)
+        return decide(self.model_, values, distance=config.distance_asked(), vote=config.vote, ties=config.ties())
 
     def transform(self, X: Any) -> dict[str, np.ndarray]:
         """Variates of each view that is given (sample, component)."""
@@ -175,6 +187,18 @@ class Diablo(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         return selected_rows(self.model_, self.feature_names_, self.profiles_, self.classes_)
 
+    def components_worth_having(self, measure: str = "ber") -> pd.DataFrame:
+        """Number of components for each distance (rows) and vote (columns), by `ber` or `overall` error.
+
+        A further component must better the error by a one-sided t-test over repeats. Needs `perf_repeats`.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "model_")
+        if self.perf_ is None:
+            raise UsageError("nothing was cross-validated", do="fit with perf_repeats of 3 or more")
+        return pd.Series(choices(self.perf_, measure)).unstack()
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
         check_is_fitted(self, "model_")
@@ -191,6 +215,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
             "named": self.named_,
             "keep_x": {name: list(keep) for name, keep in self.keep_x_.items()},
             "tuning": _tuning_facts(self.tuning_),
+            "perf": self.perf_,
             "constant": self.constant_features_,
             "similarity": [list(member) for member in members],
         }
@@ -207,6 +232,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
         self.named_ = dict(meta["named"])
         self.keep_x_ = {name: tuple(keep) for name, keep in meta["keep_x"].items()}
         self.tuning_ = _tuning_from(meta["tuning"])
+        self.perf_ = meta["perf"]
         self.constant_features_ = {name: list(names) for name, names in meta["constant"].items()}
         self.n_iter_ = np.array(self.model_.iterations)
         parts = ("profile", "explained", "ave")
@@ -215,7 +241,8 @@ class Diablo(ClassifierMixin, BaseEstimator):
         return self
 
     def _config(self) -> Config:
-        return Config.parse(self.get_params(deep=False), source="Diablo")
+        given = self.get_params(deep=False)
+        return Config.parse({**given, "tune_grids": given["tune_grids"] or {}}, source="Diablo")
 
     def _name(self, data: Arrays) -> None:
         self.views_ = list(data.values)
@@ -227,9 +254,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
             if names is None:
                 names = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
             self.feature_names_[name] = names
-            lowest, highest = np.fmin.reduce(values), np.fmax.reduce(values)
-            constant = ~(highest > lowest)  # NaN where nothing was measured
-            self.constant_features_[name] = [str(feature) for feature in names[constant]]
+            self.constant_features_[name] = [str(feature) for feature in names[constant_columns(values)]]
 
     def _rules(self, config: Config, data: Arrays) -> PlsdaRules:
         return PlsdaRules(
@@ -246,24 +271,40 @@ class Diablo(ClassifierMixin, BaseEstimator):
         )
 
     def _tune(self, config: Config, data: Arrays, codes: np.ndarray, rules: PlsdaRules, groups: Any) -> Tuning | None:
+        folds = tuning_folds(codes, config, groups)
+        if folds is None:
+            return None
+        if unknown := [name for name in config.tune_grids if name not in data.values]:
+            raise ViewsError("tune_grids names unknown views", got=", ".join(unknown), expected=", ".join(data.values))
+        grid = dict.fromkeys(data.values, config.tune_grid) | config.tune_grids
+        tuning = TuningRules(
+            grid, config.distance_asked(), config.vote, config.ties(), config.tune_search, config.random_state
+        )
+        return tune_keep(data.values, codes, rules, tuning, folds=folds)
+
+    @staticmethod
+    def _perf(
+        config: Config, data: Arrays, codes: np.ndarray, rules: PlsdaRules, groups: Any
+    ) -> list[dict[str, Any]] | None:
         unit = np.arange(len(codes)) if groups is None else np.unique(groups, return_inverse=True)[1]
-        per_class = min(len(np.unique(unit[codes == code])) for code in np.unique(codes))
-        n_folds = min(config.tune_folds, per_class)
-        if n_folds < 2 or len(self.classes_) < 2:
+        n_folds = min(config.perf_folds, *(len(np.unique(unit[codes == code])) for code in np.unique(codes)))
+        if config.perf_repeats == 0 or n_folds < 2:
             return None
         folds = [
-            stratified_folds(codes, n_folds, random=generator(config.random_state, "tune", repeat), unit=unit)
-            for repeat in range(config.tune_repeats)
+            stratified_folds(codes, n_folds, random=generator(config.random_state, "perf", repeat), unit=unit)
+            for repeat in range(config.perf_repeats)
         ]
-        grid = dict.fromkeys(data.values, config.tune_grid)
-        tuning = TuningRules(grid, config.distance, config.vote, config.tune_search)
-        return tune_keep(data.values, codes, rules, tuning, folds=folds)
+        distances: tuple[Distance, ...] = (
+            "max",
+            "centroids",
+            "mahalanobis-mixomics" if config.faithful else "mahalanobis",
+        )
+        return cross_validated_errors(data.values, codes, rules, folds=folds, distances=distances, ties=config.ties())
 
     @staticmethod
     def _smallest(data: Arrays, config: Config) -> dict[str, tuple[int, ...]]:
         """Where a class is too small for folds: the middle of the grid."""
-        middle = sorted(config.tune_grid)[len(config.tune_grid) // 2]
-        return {name: (middle,) * config.ncomp for name in data.values}
+        return {name: (config.middle(),) * config.ncomp for name in data.values}
 
 
 def build(config: Config) -> Diablo:
