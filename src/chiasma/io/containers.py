@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,71 @@ def write_h5mu(path: Path | str, views: Views, *, obs: Mapping[str, Any] | None 
             known = dict(zip(views.samples, values))
             data.obs[column] = [known[name] for name in data.obs_names]
         data.write(str(partial))
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a method found, where scverse tools look for it.
+
+    Attributes:
+        obsm: places of the samples by name, X_NAME (sample, factor).
+        varm: loadings by name (feature, factor).
+        obsp: graphs of the samples by name (sample, sample), sparse or dense.
+        layers: other values of the matrix by name (sample, feature).
+        uns: facts by name, {NAME: {"params": ...}}; JSON-ready.
+    """
+
+    obsm: Mapping[str, np.ndarray] = field(default_factory=dict)
+    varm: Mapping[str, np.ndarray] = field(default_factory=dict)
+    obsp: Mapping[str, Any] = field(default_factory=dict)
+    layers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    uns: Mapping[str, Any] = field(default_factory=dict)
+
+
+def add_results(data: Any, results: Results) -> Any:
+    """Put results into an AnnData, or a MuData (which has no layers or varm of its own), in place; the same object.
+
+    Raises:
+        InputError: an array has another length than the object's samples or features.
+    """
+    _require_lengths("obsm", results.obsm, data.n_obs)
+    _require_lengths("obsp", results.obsp, data.n_obs)
+    parts: dict[str, Mapping[str, Any]] = {"obsm": results.obsm, "obsp": results.obsp}
+    if hasattr(data, "layers"):
+        _require_lengths("varm", results.varm, data.n_vars)
+        _require_lengths("layers", results.layers, data.n_obs)
+        parts |= {"varm": results.varm, "layers": results.layers}
+    elif results.layers or results.varm:
+        raise InputError(
+            "a MuData keeps no layers and no varm",
+            got=", ".join([*results.layers, *results.varm]),
+            do="add to its parts",
+        )
+    for place, found in parts.items():
+        for name, values in found.items():
+            getattr(data, place)[name] = values
+    for name, facts in results.uns.items():
+        data.uns[name] = _storable(facts)
+    return data
+
+
+def write_results(path: Path | str, matrix: Matrix, results: Results, *, obs: Mapping[str, Any] | None = None) -> None:
+    """Write a matrix with results as AnnData, per-sample columns `obs`; NaN in X where missing."""
+    with _quiet(), _whole(path) as partial:
+        add_results(_anndata(matrix, obs or {}), results).write_h5ad(partial)
+
+
+def _require_lengths(place: str, found: Mapping[str, Any], length: int) -> None:
+    for name, values in found.items():
+        if values.shape[0] != length:
+            raise InputError(f"{place}[{name!r}] has another length", got=values.shape[0], expected=length)
+
+
+def _storable(facts: Any) -> Any:
+    """Facts that HDF5 can hold: absent ones left out, tuples as lists."""
+    if isinstance(facts, Mapping):
+        return {str(name): _storable(value) for name, value in facts.items() if value is not None}
+    return list(facts) if isinstance(facts, tuple) else facts
 
 
 def _anndata(matrix: Matrix, obs: Mapping[str, Any]) -> Any:

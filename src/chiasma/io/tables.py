@@ -21,6 +21,7 @@ from chiasma.core.errors import FormatError, InputError, UsageError, list_some, 
 from chiasma.core.files import atomic_write
 from chiasma.data.matrix import Matrix
 from chiasma.io.missing import MISSING
+from chiasma.io.tenx import is_tenx, read_tenx
 from chiasma.io.textfile import read_bytes
 
 PARQUET = (".parquet", ".pq")
@@ -37,7 +38,8 @@ def read_matrix(path: Path | str, *, transpose: bool = False) -> Matrix:
     """Read a matrix of samples in rows and features in columns; `transpose` if the file has them the other way.
 
     Args:
-        path: .csv, .tsv, .txt (each also .gz; the separator is read off the header), .parquet or .h5ad.
+        path: .csv, .tsv, .txt (each also .gz; the separator is read off the header), .parquet, .h5ad, or counts of
+            10x Genomics: .mtx with its lists of names beside it, the folder of these, or .h5.
         transpose: whether the file holds features in rows.
 
     Returns:
@@ -51,6 +53,8 @@ def read_matrix(path: Path | str, *, transpose: bool = False) -> Matrix:
         from chiasma.io.containers import read_h5ad
 
         matrix = read_h5ad(path)
+    elif is_tenx(path):
+        matrix = read_tenx(path)
     elif suffix_of(path) in PARQUET:
         matrix = _matrix_of_columns(path, *_read_parquet(path))
     else:

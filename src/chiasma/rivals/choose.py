@@ -11,6 +11,7 @@ from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.rivals.base import Rival
+from chiasma.rivals.cells import cell_rivals
 from chiasma.rivals.composition import Composition, Majority
 from chiasma.rivals.gapped_kmer import GappedKmerLinear
 from chiasma.rivals.kmer import KmerLinear
@@ -72,4 +73,6 @@ def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
         from chiasma.rivals.haplotypes import haplotype_rivals
 
         return list(haplotype_rivals(data))
+    if "set" in data.columns:  # two sets of cells
+        return cell_rivals()
     return matrix_rivals(data)

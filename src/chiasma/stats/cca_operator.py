@@ -68,3 +68,46 @@ def cell_cca(first: np.ndarray, second: np.ndarray, count: int) -> CellCca:
 def gene_loadings(first: np.ndarray, second: np.ndarray, cca: CellCca) -> np.ndarray:
     """Standardised features projected on the components of both sets (feature, component)."""
     return first.T @ cca.first + second.T @ cca.second
+
+
+def several_cca(sets: list[np.ndarray], count: int, *, sweeps: int = 200, tol: float = 1e-10) -> list[np.ndarray]:
+    """Components along which several sets of cells vary alike: unit scores of each set (cell, component).
+
+    Two sets are `cell_cca`. More are the sum of covariances of all pairs, maximised in turn over the sets (Horst),
+    component by component, each orthogonal to those before.
+
+    Args:
+        sets: standardised features of standardised cells (cell, feature).
+        count: components, lowered to what the smallest set allows.
+        sweeps: most rounds over the sets for a component.
+        tol: change of the scores at which they end.
+    """
+    if len(sets) == 2:
+        found = cell_cca(sets[0], sets[1], count)
+        return [found.first, found.second]
+    count = max(min(count, min(len(values) for values in sets) - 1, sets[0].shape[1] - 1), 1)
+    scores = [np.zeros((len(values), count)) for values in sets]
+    profiles = [np.zeros(sets[0].shape[1]) for _ in sets]
+    start = cell_cca(sets[0], np.vstack(sets[1:]), count)
+    for component in range(count):
+        own = [start.first[:, component]]
+        own += list(np.split(start.second[:, component], np.cumsum([len(values) for values in sets[1:]])[:-1]))
+        profiles = [values.T @ score for values, score in zip(sets, own)]
+        for _ in range(sweeps):
+            change = 0.0
+            for number, values in enumerate(sets):
+                others = sum(profile for place, profile in enumerate(profiles) if place != number)
+                fresh = values @ others
+                before = scores[number][:, :component]
+                fresh = fresh - before @ (before.T @ fresh)
+                length = np.linalg.norm(fresh)
+                fresh = fresh / length if length > 0 else fresh
+                change = max(change, float(np.abs(fresh - scores[number][:, component]).max()))
+                scores[number][:, component] = fresh
+                profiles[number] = values.T @ fresh
+            if change < tol:
+                break
+        sign = -1.0 if scores[0][0, component] < 0 else 1.0
+        for values in scores:
+            values[:, component] *= sign
+    return scores

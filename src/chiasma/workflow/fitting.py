@@ -209,6 +209,12 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     _audit_stage(job, prepared, run)
     fitted = _training_stage(job, prepared, run)
     _evaluation_stage(job, prepared, fitted, run, rivals_from)
+    if job.method.card.data == "pair" and not run.done("integrate"):
+        from chiasma.workflow.integrating import integrate
+
+        with run.stage("integrate"):
+            _say("aligning the query")
+            integrate(fitted, job.inputs, folder=run.work)
     if job.options.explain and not run.done("explain"):
         from chiasma.workflow.interpreting import interpret
 

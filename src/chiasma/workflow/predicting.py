@@ -90,6 +90,11 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
             samples=given.get("samples"),
             seed=seed,
         )
+    if card.data == "pair":
+        from chiasma.workflow.load_pair import load_query
+
+        genes = fitted.model.reference_.features
+        return load_query(str(given.get("input") or given["query"]), genes, target=fitted.target), None
     from chiasma.workflow.load_tables import load_new
 
     needs = "nothing" if not card.represents else "any" if card.partial else "all"
@@ -98,7 +103,7 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
 
 def _require_files(given: Mapping[str, Any], *, first: str) -> None:
     """An input, and every file named is there."""
-    if not any(given.get(name) for name in ("input", "positives", "sequences", "genotypes", *_TABLES)):
+    if not any(given.get(name) for name in ("input", "positives", "sequences", "genotypes", "query", *_TABLES)):
         raise UsageError("no input to predict on", expected=f"a file as for --{first} of chiasma fit", where="INPUT")
     for name in ("input", "positives", "sequences", "genotypes", "fasta"):
         if name in given and not Path(str(given[name])).exists() and str(given[name]) != "-":

@@ -1,0 +1,76 @@
+"""Anchors between two sets of cells: canonical correlation, mutual neighbours, transfer and correction."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from chiasma.methods.omics.cca_anchors.config import Config
+from chiasma.stats.anchors import (
+    AnchorRules,
+    Anchors,
+    correct,
+    find_anchors,
+    leading_features,
+    transfer,
+    transfer_weights,
+)
+from chiasma.stats.cca_operator import cell_cca, gene_loadings, standardise_cells
+from chiasma.stats.counts import principal_components, scale_features
+from chiasma.stats.pair_transfer import Aligned, Cells, PairTransfer
+from chiasma.stats.wnn import unit_rows
+
+
+class CcaAnchors(PairTransfer):
+    """Keeps a reference; a query set is tied to it by anchors, takes over its types and is corrected towards it.
+
+    Several sets in the reference are taken as one, standardised together.
+    """
+
+    config_class = Config
+
+    def impute(self, cells: Cells, values: np.ndarray) -> np.ndarray:
+        """Values of the reference cells (cell, column), foreseen in the query cells (cell, column)."""
+        anchors, weights, _ = self._tie(cells)
+        return transfer(values, anchors, weights)
+
+    def _align(self, cells: Cells, codes: np.ndarray, n_classes: int) -> Aligned:
+        anchors, weights, common = self._tie(cells)
+        first, second = cells.values[: cells.n_reference], cells.values[cells.n_reference :]
+        probabilities = transfer(np.eye(n_classes)[codes], anchors, weights)
+        corrected = correct(first, second, anchors, weights)
+        before = cells.components(self.config.ncomp)
+        whole = np.vstack([first, corrected])
+        after = principal_components(scale_features(whole), self.config.ncomp)[0]
+        table = {"reference": anchors.first, "query": anchors.second, "score": anchors.score}
+        facts = {
+            "anchors": len(anchors),
+            "mutual neighbours before the filter": anchors.found,
+            "filtered": anchors.filtered,
+            "genes": len(cells.genes),
+            "components": common.shape[1],
+            "anchor cells of the query": len(np.unique(anchors.second)),
+        }
+        return Aligned(before, after, probabilities, corrected, cells.genes, table, facts)
+
+    def _tie(self, cells: Cells) -> tuple[Anchors, sp.csr_array, np.ndarray]:
+        """Anchors, the say of each in each query cell, and the common space."""
+        config, n = self.config, cells.n_reference
+        first, second = cells.values[:n], cells.values[n:]
+        scaled = scale_features(first), scale_features(second)
+        cca = cell_cca(standardise_cells(scaled[0]), standardise_cells(scaled[1]), config.ncomp)
+        common = unit_rows(cca.both)
+        genes = leading_features(gene_loadings(scaled[0], scaled[1], cca))
+        rules = AnchorRules(config.k_anchor, config.k_filter, config.k_score)
+        anchors = find_anchors(common[:n], common[n:], rules, measured=(first[:, genes], second[:, genes]))
+        if config.weight_space == "joint":
+            space = cells.components(config.ncomp)[n:]
+        else:
+            space = principal_components(scaled[1], config.ncomp)[0]
+        weights = transfer_weights(space, anchors, k_weight=config.k_weight, sd_weight=config.sd_weight)
+        return anchors, weights, common
+
+
+def build(config: Config) -> CcaAnchors:
+    """The procedure of a configuration."""
+    return CcaAnchors(config)
