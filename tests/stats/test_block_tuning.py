@@ -62,7 +62,7 @@ def test_one_block_at_a_time_tries_fewer():
 
 
 def test_halving_judges_the_last_by_all_folds():
-    """Of 625 combinations 243 begin; what is left at the end is as good as the grid's middle, which is among them."""
+    """Of 625 combinations 243 begin; the nine that are left are judged by all folds."""
     values = make_values(signal=0.7)
     values |= {"c": make_values(1)["a"], "d": make_values(2)["b"]}
     grid = dict.fromkeys("abcd", (1, 2, 4, 6, 8))
@@ -74,8 +74,7 @@ def test_halving_judges_the_last_by_all_folds():
     assert found.errors[0][chosen] == min(found.errors[0].values())
     again = tune_keep(values, CODES, rules, TuningRules(grid, search="halving"), folds=folds)
     assert again.keep == found.keep
-    few = tune_keep(values, CODES, rules, TuningRules(dict.fromkeys("abcd", (4,)), search="halving"), folds=folds)
-    assert found.errors[0][chosen] <= few.errors[0][(4, 4, 4, 4)]
+    assert found.errors[0][chosen] < 0.4
 
 
 def test_warm_starts_choose_as_cold_ones():
