@@ -14,6 +14,7 @@ _HOME = {
     "cite": "citing",
     "compare": "comparing",
     "demo": "demonstrating",
+    "design": "designing",
     "explain": "explaining",
     "fit": "fitting",
     "list_methods": "listing",
