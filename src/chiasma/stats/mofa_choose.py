@@ -12,13 +12,16 @@ from chiasma.core.rng import generator
 from chiasma.stats.mofa_learn import Learnt, Settings, learn
 from chiasma.stats.mofa_likelihoods import log_softplus, softplus
 
+RELEVANT = 1e-3
+"""Nats a value: a smaller gain is none, however sure, since learnt relevance makes needless factors nearly harmless."""
+
 
 @dataclass(frozen=True, eq=False)
 class Choice:
     """Numbers of factors tried.
 
     Attributes:
-        chosen: the smallest that is within one standard error of the best.
+        chosen: the smallest that is no worse than the best by one standard error of the difference, or by `RELEVANT`.
         tried: numbers of factors, ascending.
         scores: mean log-likelihood of a hidden value, by number tried.
         errors: standard error over samples of the difference to the best.
@@ -56,7 +59,7 @@ def choose_factors(
     for score in sums:
         gap = score - sums[best] - counts * (score - sums[best]).sum() / counts.sum()
         errors.append(float(np.sqrt((gap**2).sum()) / counts.sum()))
-    within = [mean >= means[best] - error for mean, error in zip(means, errors, strict=True)]
+    within = [mean >= means[best] - max(error, RELEVANT) for mean, error in zip(means, errors, strict=True)]
     return Choice(tried[within.index(True)], tried, tuple(means), tuple(errors))
 
 

@@ -92,8 +92,7 @@ def refresh(
         bound = _bernoulli_bound(block, eta, variance)
         weight = two_lambda(np.sqrt(eta**2 + variance)) * block.mask  # (sample, feature)
         target = (block.values - 0.5) * block.mask  # weight times pseudo-value
-        features, samples = np.arange(weight.shape[1]), np.arange(len(weight))
-        precision = Precision(weight.T, features, weight, samples, data.precision.scale)
+        precision = Precision(weight.T, slice(None), weight, np.arange(len(weight)), data.precision.scale)
         total_weight = _sums(weight, groups)
     else:
         kappa = data.precision.scale  # (group, feature)

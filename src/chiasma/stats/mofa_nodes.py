@@ -20,6 +20,8 @@ import numpy as np
 from scipy.special import betaln, digamma, gammaln
 
 Likelihood = Literal["gaussian", "bernoulli", "poisson"]
+Pattern = np.ndarray | slice
+"""Index from features to the patterns they share."""
 
 ALPHA_PRIOR = (1e-14, 1e-14)
 TAU_PRIOR = (1e-3, 1e-3)
@@ -116,14 +118,14 @@ class Precision:
 
     Attributes:
         by_feature: distinct columns of the weights (pattern, sample).
-        feature_pattern: which of them a feature has (feature,).
+        feature_pattern: which of them a feature has (feature,); slice(None) where each has its own.
         by_sample: distinct rows of the weights (pattern, feature).
         sample_pattern: which of them a sample has (sample,).
         scale: tau of gaussian, kappa of Poisson values (group, feature).
     """
 
     by_feature: np.ndarray
-    feature_pattern: np.ndarray
+    feature_pattern: Pattern
     by_sample: np.ndarray
     sample_pattern: np.ndarray
     scale: np.ndarray
@@ -248,4 +250,8 @@ def share_patterns(block: Block, scale: np.ndarray) -> Precision:
     if block.observed is None:
         whole = np.zeros(n_features, dtype=np.intp), np.zeros(n_samples, dtype=np.intp)
         return Precision(np.ones((1, n_samples)), whole[0], np.ones((1, n_features)), whole[1], scale)
-    return Precision(*find_patterns(block.observed.T), *find_patterns(block.observed), scale)
+    by_feature, shared = find_patterns(block.observed.T)
+    pattern: Pattern = shared
+    if 2 * len(by_feature) > n_features:  # scattered holes: sharing would save less than looking up costs
+        by_feature, pattern = block.observed.T.astype(np.float64), slice(None)
+    return Precision(by_feature, pattern, *find_patterns(block.observed), scale)

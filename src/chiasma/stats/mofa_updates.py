@@ -13,7 +13,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
-from chiasma.stats.mofa_nodes import ALPHA_PRIOR, TAU_PRIOR, Beta, Factors, Gamma, Linear, Moments, Precision, Weights
+from chiasma.stats.mofa_nodes import (
+    ALPHA_PRIOR,
+    TAU_PRIOR,
+    Beta,
+    Factors,
+    Gamma,
+    Linear,
+    Moments,
+    Pattern,
+    Precision,
+    Weights,
+)
 
 _LOOP = 24
 """Up to so many patterns one product each, beyond all at once from the pairs of factors."""
@@ -170,7 +181,7 @@ def update_factor_relevance(factors: Factors, groups: Sequence[slice]) -> Factor
     return replace(factors, alpha=Gamma(shape, rate))
 
 
-def squared_residuals(weights: Weights, moments: Moments, pattern: np.ndarray, total: np.ndarray) -> np.ndarray:
+def squared_residuals(weights: Weights, moments: Moments, pattern: Pattern, total: np.ndarray) -> np.ndarray:
     """Expected sum over samples of weight (y - sum_k z w)^2 (group, feature), given that of weight y^2."""
     residual = total - 2 * np.einsum("gkd,kd->gd", moments.cross, weights.mean)
     for group in range(len(total)):
@@ -187,7 +198,7 @@ def update_noise(residual: np.ndarray, counts: np.ndarray) -> Gamma:
     return Gamma(TAU_PRIOR[0] + counts / 2, TAU_PRIOR[1] + 0.5 * residual)
 
 
-def explained_squares(mean: np.ndarray, moments: Moments, pattern: np.ndarray, total: np.ndarray) -> np.ndarray:
+def explained_squares(mean: np.ndarray, moments: Moments, pattern: Pattern, total: np.ndarray) -> np.ndarray:
     """Share of the sum of squares that each factor alone explains, and all together (group, factor + 1).
 
     1 - SS(y - z_k w_k) / SS(y) at the posterior means (factor, feature).
@@ -203,7 +214,7 @@ def explained_squares(mean: np.ndarray, moments: Moments, pattern: np.ndarray, t
     return shares
 
 
-def _along(gram: np.ndarray, mean: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+def _along(gram: np.ndarray, mean: np.ndarray, pattern: Pattern) -> np.ndarray:
     """sum_j gram_jp mean_ji (i,) with the pattern p of each i."""
     if gram.shape[1] == 1:
         return gram[:, 0] @ mean

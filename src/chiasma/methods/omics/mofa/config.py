@@ -19,8 +19,8 @@ class Config(Base):
     factors: int = Field(default=10, ge=1, description="factors to begin with; those that are not needed come to 0")
     choose_from: tuple[int, ...] = Field(
         default=(),
-        description="numbers of factors to choose between by the likelihood of hidden values, the smallest within one "
-        "standard error of the best; empty: `factors` as given",
+        description="numbers of factors to choose between by the likelihood of hidden values, the smallest that is "
+        "no worse than the best (by one standard error, or 0.001 nats a value); empty: `factors` as given",
     )
     likelihoods: tuple[str, ...] = Field(
         default=(),

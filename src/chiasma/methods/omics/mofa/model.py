@@ -203,7 +203,9 @@ class Mofa(TransformerMixin, BaseEstimator):
             "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
             "named": self.named_,
             "studies": list(self.studies_),
-            "choice": None if choice is None else [choice.chosen, choice.tried, choice.scores, choice.errors],
+            "choice": None
+            if choice is None
+            else [choice.chosen, list(choice.tried), list(choice.scores), list(choice.errors)],
         }
         return arrays | {"measured": self.measured_}, facts
 
