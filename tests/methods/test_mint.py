@@ -17,7 +17,7 @@ from chiasma.methods.omics.spls_da.model import build as build_spls_da
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([Mint(keep_x=8), Mint()])
+@parametrize_with_checks([Mint()])
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 

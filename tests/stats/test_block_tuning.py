@@ -62,14 +62,14 @@ def test_one_block_at_a_time_tries_fewer():
 
 
 def test_halving_judges_the_last_by_all_folds():
-    """Of 625 combinations 243 begin; the nine that are left are judged by all folds."""
+    """Of 625 combinations 243 begin; the 27 that two folds leave are judged by all three."""
     values = make_values(signal=0.7)
     values |= {"c": make_values(1)["a"], "d": make_values(2)["b"]}
     grid = dict.fromkeys("abcd", (1, 2, 4, 6, 8))
     rules = PlsdaRules(1, {}, 0.1 * (np.ones((4, 4)) - np.eye(4)))
     folds = [stratified_folds(CODES, 3, random=generator(1, "fold"))]
     found = tune_keep(values, CODES, rules, TuningRules(grid, search="halving"), folds=folds)
-    assert len(found.errors[0]) == 9
+    assert len(found.errors[0]) == 27
     chosen = tuple(found.keep[name][0] for name in "abcd")
     assert found.errors[0][chosen] == min(found.errors[0].values())
     again = tune_keep(values, CODES, rules, TuningRules(grid, search="halving"), folds=folds)

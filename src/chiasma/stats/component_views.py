@@ -67,6 +67,11 @@ class ComponentViews(ViewsRepresentation):
         check_is_fitted(self, "fitted_")
         return self._tables({name: view.loadings for name, view in self.fitted_.items()})
 
+    def correlations(self) -> dict[str, pd.DataFrame]:
+        """Correlation of each feature with its own view's variates (feature, component), by view."""
+        check_is_fitted(self, "fitted_")
+        return self._tables({name: view.correlations for name, view in self.fitted_.items()})
+
     def explained(self) -> pd.DataFrame:
         """Share of each view's variance along each of its own variates (view, component)."""
         check_is_fitted(self, "fitted_")

@@ -12,12 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from chiasma.core.config import Config
 from chiasma.stats.block_plsda import BlockPlsda, PlsdaRules, fit_block_plsda
-from chiasma.stats.block_summary import RESPONSE
+from chiasma.stats.block_summary import RESPONSE, explained_variance
 from chiasma.stats.block_tuning import TuningRules, tune_keep, tuning_folds
 from chiasma.stats.matrix_classifier import MatrixClassifier
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.plsda_prediction import Verdict, decide
 from chiasma.stats.plsda_state import from_arrays, to_arrays
+from chiasma.stats.principal_components import feature_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
 
     Attributes:
         model_: the fitted BlockPlsda with the one block "x".
+        correlations_: of each feature with each variate (feature, component).
         explained_variance_: share of the matrix's variance by component, and of the class as "Y".
         n_iter_: most sweeps of any component.
     """
@@ -61,17 +63,14 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
 
     def loadings(self) -> dict[str, pd.DataFrame]:
         """Loadings, features as rows and comp1, comp2, ... as columns."""
-        import pandas as pd
-
-        index = pd.Index(self.feature_names(), name="feature")
-        columns = [f"comp{number + 1}" for number in range(self.model_.n_components)]
-        return {VIEW: pd.DataFrame(self.model_.blocks[VIEW].loadings, index=index, columns=columns)}
+        return {VIEW: self._of_components(self.model_.blocks[VIEW].loadings)}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
         facts = self._facts()
         arrays, model = to_arrays(self.model_)
         arrays |= {f"explained/{name}": values for name, values in self.explained_variance_.items()}
+        arrays["correlations"] = np.ascontiguousarray(self.correlations_)
         return arrays, facts | {"model": model}
 
     @classmethod
@@ -81,6 +80,7 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
         self.model_ = from_arrays(arrays, meta["model"])
         self.n_iter_ = max(self.model_.iterations)
         self.explained_variance_ = {name: arrays[f"explained/{name}"] for name in (VIEW, RESPONSE)}
+        self.correlations_ = arrays["correlations"]
         return self
 
     def _fit_model(
@@ -95,6 +95,29 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+    def _summarise(self, values: np.ndarray, codes: np.ndarray) -> None:
+        """Shares of variance and correlations of the features of the train part (sample, feature)."""
+        self.explained_variance_ = explained_variance(self.model_, {VIEW: values}, codes)
+        block = self.model_.blocks[VIEW]
+        self.correlations_ = feature_correlations(*block.scaling.apply(values), block.variates)
+
+    def correlations(self) -> dict[str, pd.DataFrame]:
+        """Correlation of each feature with each variate (feature, component)."""
+        return {VIEW: self._of_components(self.correlations_)}
+
+    def _of_components(self, values: np.ndarray) -> pd.DataFrame:
+        import pandas as pd
+
+        index = pd.Index(self.feature_names(), name="feature")
+        return pd.DataFrame(values, index=index, columns=[f"comp{number + 1}" for number in range(values.shape[1])])
+
+    def explained(self) -> pd.DataFrame:
+        """Share of the matrix's and of the class's variance along each component (view, component)."""
+        import pandas as pd
+
+        columns = [f"comp{number + 1}" for number in range(self.model_.n_components)]
+        return pd.DataFrame(self.explained_variance_, index=columns).T
 
     @property
     def _n_features_out(self) -> int:

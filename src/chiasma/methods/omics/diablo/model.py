@@ -26,10 +26,13 @@ from chiasma.stats.plsda_config import Distance
 from chiasma.stats.plsda_prediction import NO_CLASS, Verdict, decide
 from chiasma.stats.plsda_state import class_profiles, from_arrays, selected_rows
 from chiasma.stats.plsda_state import to_arrays as state_arrays
+from chiasma.stats.principal_components import feature_correlations
 from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Diablo(ClassifierMixin, BaseEstimator):
@@ -43,6 +46,9 @@ class Diablo(ClassifierMixin, BaseEstimator):
         feature_names_: of each view.
         keep_x_: features kept in each view at each component, given or tuned.
         tuning_: what was tried, or None.
+        correlations_: of each view's features with its variates (feature, component).
+        heat_: scaled values of the selected features in the train part, as `similarity_` has them (sample, feature).
+        codes_: class of each sample of the train part (sample,).
         perf_: error rates of one component, two, ... by distance and vote in repeated folds; None if not asked for.
         model_: the fitted BlockPlsda: loadings, variates, weights.
         explained_variance_: share of each view's variance by component, and of the class as "Y".
@@ -136,6 +142,12 @@ class Diablo(ClassifierMixin, BaseEstimator):
         self.ave_ = average_variance_explained(self.model_, data.values, codes, rules.design)
         self.profiles_ = class_profiles(self.model_, data.values, codes)
         self.similarity_ = similarity(self.model_, data.values)
+        scaled = {name: block.scaling.apply(data.values[name]) for name, block in self.model_.blocks.items()}
+        self.correlations_ = {
+            name: feature_correlations(*scaled[name], block.variates) for name, block in self.model_.blocks.items()
+        }
+        self.heat_ = np.stack([scaled[name][0][:, column] for name, column in self.similarity_[0]], axis=1)
+        self.codes_ = codes
         self.perf_ = self._perf(config, data, codes, rules, groups)
         return self
 
@@ -187,6 +199,37 @@ class Diablo(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         return selected_rows(self.model_, self.feature_names_, self.profiles_, self.classes_)
 
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos, network, clustered map, each with its table.
+
+        Where `perf_repeats` asked for it, also the error by number of components.
+        """
+        import pandas as pd
+
+        from chiasma.plot.component_figures import view_figures
+        from chiasma.plot.relations import clustered_map
+        from chiasma.plot.variables import component_errors
+
+        check_is_fitted(self, "model_")
+        columns = [f"comp{index + 1}" for index in range(self.model_.n_components)]
+        correlations = {
+            name: pd.DataFrame(table, index=list(self.feature_names_[name]), columns=columns)
+            for name, table in self.correlations_.items()
+        }
+        shares = pd.DataFrame(self.explained_variance_, index=columns).T
+        members = [(name, str(self.feature_names_[name][column])) for name, column in self.similarity_[0]]
+        classes = [str(self.classes_[code]) for code in self.codes_]
+        variates = {name: block.variates for name, block in self.model_.blocks.items()}
+        related = members, self.similarity_[1]
+        drawn = view_figures(correlations, shares, variates, related=related, classes=classes)
+        if len(members) > 1:
+            heat = pd.DataFrame(self.heat_, columns=[feature for _, feature in members])
+            views = [view for view, _ in members]
+            drawn["clustered_map"] = clustered_map(heat, row_groups=classes, column_groups=views)
+        if self.perf_ is not None:
+            drawn["component_errors"] = component_errors(self.perf_)
+        return drawn
+
     def components_worth_having(self, measure: str = "ber") -> pd.DataFrame:
         """Number of components for each distance (rows) and vote (columns), by `ber` or `overall` error.
 
@@ -207,7 +250,8 @@ class Diablo(ClassifierMixin, BaseEstimator):
         arrays |= {f"explained/{name}": values for name, values in self.explained_variance_.items()}
         arrays |= {f"ave/{name}": values for name, values in self.ave_.items()}
         members, alike = self.similarity_
-        arrays["similarity"] = alike
+        arrays |= {"similarity": alike, "heat": self.heat_, "codes": self.codes_}
+        arrays |= {f"correlations/{name}": values for name, values in self.correlations_.items()}
         facts = {
             "model": model,
             "classes": self.classes_.tolist(),
@@ -235,8 +279,11 @@ class Diablo(ClassifierMixin, BaseEstimator):
         self.perf_ = meta["perf"]
         self.constant_features_ = {name: list(names) for name, names in meta["constant"].items()}
         self.n_iter_ = np.array(self.model_.iterations)
-        parts = ("profile", "explained", "ave")
-        self.profiles_, self.explained_variance_, self.ave_ = (_with_prefix(arrays, part) for part in parts)
+        parts = ("profile", "explained", "ave", "correlations")
+        self.profiles_, self.explained_variance_, self.ave_, self.correlations_ = (
+            _with_prefix(arrays, part) for part in parts
+        )
+        self.heat_, self.codes_ = arrays["heat"], arrays["codes"]
         self.similarity_ = ([(name, column) for name, column in meta["similarity"]], arrays["similarity"])
         return self
 

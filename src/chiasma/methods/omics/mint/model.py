@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import pandas as pd
 
 from chiasma.core.errors import InsufficientDataError, list_some
 from chiasma.methods.omics.mint.config import Config
 from chiasma.stats.block_scaling import Scaling, StudyScaling, learn_study_scaling
-from chiasma.stats.block_summary import correlations, explained_variance
+from chiasma.stats.block_summary import correlations
 from chiasma.stats.block_tuning import TuningRules, tune_keep
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules
 from chiasma.stats.plsda_prediction import Verdict, decide
 from chiasma.stats.plsda_state import class_profiles, selected_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 ONE_STUDY = "all"
 """Name of the study where none is given."""
@@ -93,7 +97,7 @@ class Mint(PlsdaClassifier):
         self._fit_model(values, codes, config, rules, study=study)
         self.scaling_ = learn_study_scaling(values, study, scale=config.scale, drop_near_zero=config.near_zero_var)
         brought = {VIEW: self.scaling_.bring(values, study, scale=config.scale)}
-        self.explained_variance_ = explained_variance(self.model_, brought, codes)
+        self._summarise(brought[VIEW], codes)
         self.profile_ = class_profiles(self.model_, brought, codes)[VIEW]
         scores, response = self.model_.blocks[VIEW].variates, self.model_.y_variates
         self.partial_correlations_ = np.stack(
@@ -137,9 +141,17 @@ class Mint(PlsdaClassifier):
 
     def partial(self) -> pd.DataFrame:
         """How well each component holds in each study: correlation of variates with the class's (study, component)."""
+        import pandas as pd
+
         index = pd.Index(list(self.scaling_.studies), name="study")
         columns = [f"comp{number + 1}" for number in range(self.model_.n_components)]
         return pd.DataFrame(self.partial_correlations_, index=index, columns=columns)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self.correlations(), self.explained())
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""

@@ -28,6 +28,8 @@ from chiasma.stats.principal_components import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chiasma.data.results import Figure
+
 
 class Pca(MatrixRepresentation):
     """The directions of most variance of one matrix; with `keep_x`, of few features each.
@@ -96,6 +98,12 @@ class Pca(MatrixRepresentation):
     def explained(self) -> pd.DataFrame:
         """Share of the matrix's variance that each component adds (view, component)."""
         return self._shares(self.explained_variance_ratio_)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self._table(self.correlations_), self.explained())
 
     @available_if(lambda self: self.keep_x is not None)
     def selected(self) -> list[dict[str, Any]]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from chiasma.methods.omics.pls.config import Config
 from chiasma.stats.two_view_pls import TwoViewPls
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Pls(TwoViewPls):
@@ -46,6 +51,13 @@ class Pls(TwoViewPls):
         data = self._learn(X)
         every = (max(block.shape[1] for block in data.values.values()),) * config.ncomp
         return self._fit_pls(data, config, [every, every])
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos and network, each with its table."""
+        from chiasma.plot.component_figures import view_figures
+
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        return view_figures(self.correlations(), self.explained(), variates)
 
 
 def build(config: Config) -> Pls:

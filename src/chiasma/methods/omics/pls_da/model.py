@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from chiasma.methods.omics.pls_da.config import Config
-from chiasma.stats.block_summary import explained_variance
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules
 from chiasma.stats.vip import importance_in_projection
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chiasma.data.results import Figure
 
 VIP = "VIP"
 """Column of the loadings with the importance of a feature over all components."""
@@ -60,7 +61,7 @@ class PlsDa(PlsdaClassifier):
         config = self._config()
         values, codes = self._learn(X, y)
         self._fit_model(values, codes, config, make_rules(config, values.shape[1], values.shape[1]))
-        self.explained_variance_ = explained_variance(self.model_, {VIEW: values}, codes)
+        self._summarise(values, codes)
         self.vip_ = importance_in_projection(self.model_, VIEW, codes)
         return self
 
@@ -68,6 +69,12 @@ class PlsDa(PlsdaClassifier):
         """Loadings, features as rows and comp1, comp2, ... as columns, and the VIP over all components."""
         table = super().loadings()[VIEW]
         return {VIEW: table.assign(**{VIP: self.vip_[:, -1]})}
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self.correlations(), self.explained())
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,6 +18,11 @@ from chiasma.stats.folds import stratified_folds
 from chiasma.stats.regularised_cca import regularised_cca, shrinkage_intensity
 from chiasma.stats.sgcca import Block
 from chiasma.stats.views import ViewsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Rcca(ComponentViews):
@@ -110,6 +115,13 @@ class Rcca(ComponentViews):
         tuning = meta["tuning"]
         self.tuning_ = None if tuning is None else {(one, two): score for one, two, score in tuning}
         return self
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos and network, each with its table."""
+        from chiasma.plot.component_figures import view_figures
+
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        return view_figures(self.correlations(), self.explained(), variates)
 
 
 def build(config: Config) -> Rcca:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -18,6 +18,11 @@ from chiasma.stats.regularised_cca import shrinkage_intensity
 from chiasma.stats.rgcca import find_rgcca_component
 from chiasma.stats.sgcca import Block, Component, Rules
 from chiasma.stats.views import ViewsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Rgcca(ComponentViews):
@@ -102,6 +107,13 @@ class Rgcca(ComponentViews):
         self = super().from_state(config, arrays, meta)
         self.tau_ = {name: float(value) for name, value in meta["tau"].items()}
         return self
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos and network, each with its table."""
+        from chiasma.plot.component_figures import view_figures
+
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        return view_figures(self.correlations(), self.explained(), variates)
 
 
 def build(config: Config) -> Rgcca:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
 from chiasma.methods.omics.spls.config import Config
 from chiasma.stats.block_summary import ranked_features
 from chiasma.stats.two_view_pls import TwoViewPls
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Spls(TwoViewPls):
@@ -59,6 +64,13 @@ class Spls(TwoViewPls):
         check_is_fitted(self, "fitted_")
         loadings = {name: view.loadings for name, view in self.fitted_.items()}
         return ranked_features(loadings, self.feature_names_)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos and network, each with its table."""
+        from chiasma.plot.component_figures import view_figures
+
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        return view_figures(self.correlations(), self.explained(), variates)
 
 
 def build(config: Config) -> Spls:

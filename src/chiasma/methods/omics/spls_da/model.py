@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from chiasma.methods.omics.spls_da.config import Config
-from chiasma.stats.block_summary import explained_variance
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules, tune_one_block
 from chiasma.stats.plsda_state import class_profiles, selected_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class SplsDa(PlsdaClassifier):
@@ -77,7 +81,7 @@ class SplsDa(PlsdaClassifier):
         rules = make_rules(config, keep, values.shape[1], init=config.init)
         self.keep_x_ = rules.keep[VIEW]
         self._fit_model(values, codes, config, rules)
-        self.explained_variance_ = explained_variance(self.model_, {VIEW: values}, codes)
+        self._summarise(values, codes)
         self.profile_ = class_profiles(self.model_, {VIEW: values}, codes)[VIEW]
         return self
 
@@ -85,6 +89,12 @@ class SplsDa(PlsdaClassifier):
         """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
         names = self.feature_names()
         return selected_rows(self.model_, {VIEW: names}, {VIEW: self.profile_}, self.classes_)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self.correlations(), self.explained())
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
