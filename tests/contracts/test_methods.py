@@ -209,7 +209,6 @@ def test_tiny_learns(name: str) -> None:
     _, _, history = network(name)
     losses = [row["train_loss"] for row in history.epochs]
     assert min(losses[1:]) < losses[0]
-    assert history.cpu_seconds < 30
 
 
 @every_network

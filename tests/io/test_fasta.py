@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import sys
-import time
 
 import numpy as np
 import pysam
@@ -131,10 +130,8 @@ def test_empty_records_are_counted_and_named(tmp_path):
 
 
 @pytest.mark.realdata
-def test_ctcf_peaks_in_well_under_a_second(data_dir):
-    begin = time.process_time()
+def test_ctcf_peaks(data_dir):
     records = read_fasta_records(data_dir / "sequence/peaks/ctcf.fa.gz")
-    assert time.process_time() - begin < 1
     assert len(records.sequences) == 39184
     assert records.sequences.intervals is not None and (records.sequences.lengths == 100).all()
     assert 0 < records.lower_case_share.mean() < 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 
 import numpy as np
 import pytest
@@ -190,9 +189,7 @@ def test_bad_input(tmp_path, genome, case, error, message):
 
 @pytest.mark.realdata
 def test_ctcf_peaks(data_dir):
-    begin = time.process_time()
     data = load_sequences({"positives": data_dir / "sequence/peaks/ctcf.fa.gz", "negatives": "shuffled"}, seed=1)
-    assert time.process_time() - begin < 6
     assert len(data) == 2 * 39_184 and data.problems() == [] and not data.skips
     assert len(np.unique(data.columns["chrom"])) > 20
     assert (data.columns["chrom"][:39_184] == data.columns["chrom"][39_184:]).all()
