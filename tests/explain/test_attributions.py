@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,14 +11,22 @@ from chiasma.core.errors import MismatchError, UsageError
 from chiasma.data.sequences import encode
 from chiasma.explain.agreement import agreement, completeness
 from chiasma.explain.attention import attended, attention_maps, attention_profile, rollout
-from chiasma.explain.deeplift import deep_lift_shap
+from chiasma.explain.deeplift import deep_lift_shap, deep_lift_shap_of
 from chiasma.explain.deeplift_rules import UnsupportedOperationError
-from chiasma.explain.gradients import input_x_gradient, integrated_gradients, saliency
+from chiasma.explain.gradients import (
+    input_x_gradient,
+    input_x_gradient_of,
+    integrated_gradients,
+    integrated_gradients_of,
+    saliency,
+    saliency_of,
+)
 from chiasma.explain.mutagenesis import in_silico_mutagenesis
 from chiasma.explain.onehot import one_hot
 from chiasma.explain.references import dinucleotide_references
 from explain.models import Functional, Gated, Linear, Recurrent, Scanner, Transformer, cnn, random_codes
 
+SAME_STEPS = {"tolerance": 0.0, "max_steps": 16}
 NETWORKS = [cnn, Functional, Recurrent, Transformer, Scanner]
 
 
@@ -132,6 +142,30 @@ def test_integrated_gradients_double_until_complete():
     assert (found.completeness_error < 0.02 * change + 1e-4).all()
     coarse = integrated_gradients(built(Recurrent), codes, max_steps=8)
     assert np.isfinite(coarse.completeness_error).all()
+
+
+@pytest.mark.parametrize(
+    ("several", "one"),
+    [
+        (saliency_of, saliency),
+        (input_x_gradient_of, input_x_gradient),
+        # Steps double while any output is incomplete; without a tolerance all get as many.
+        (partial(integrated_gradients_of, **SAME_STEPS), partial(integrated_gradients, **SAME_STEPS)),
+        (deep_lift_shap_of, deep_lift_shap),
+    ],
+)
+def test_several_outputs_from_one_pass_are_those_from_passes_of_their_own(several, one):
+    codes, model, passes = random_codes(3, 48), built(cnn), []
+    model.register_forward_hook(lambda *_: passes.append(1))
+    together = several(model, codes, targets=(1, 0, -1))
+    n_together = len(passes)
+    for target, found in zip((1, 0, -1), together, strict=True):
+        alone = one(model, codes, target=target)
+        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-6)
+        np.testing.assert_allclose(found.completeness_error, alone.completeness_error, atol=1e-6)
+        np.testing.assert_allclose(found.output, alone.output, atol=1e-6)
+        assert found.target == str(target)
+    assert 3 * n_together == len(passes) - n_together, "one output costs as many passes as three"
 
 
 def test_references_keep_padding_and_pairs():

@@ -4,6 +4,8 @@ The verb `explain` calls `sequence_report.explain_sequences` and `write.write_ex
 
 - attributions: `mutagenesis.in_silico_mutagenesis`, `gradients.saliency`, `gradients.input_x_gradient`,
   `gradients.integrated_gradients`, `deeplift.deep_lift_shap`; how far to trust them: `agreement`;
+- many outputs from one pass: `mutagenesis.all_substitutions`, and `NAME_of` beside the other four;
+- design: `design.design` under `constraints.Constraints`, `design.second_opinion`;
 - experiments: `marginalise.marginalise` puts a motif into backgrounds, `marginalise.ablate` takes a span out,
   `marginalise.spacing` sets two motifs at several distances; `scan.scan` finds a motif's places with exact p-values;
 - attention: `attention.attention_maps`, `attention.rollout`, `attention.attended`, `attention.attention_profile`;

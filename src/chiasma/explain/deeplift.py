@@ -6,6 +6,7 @@ tells how the rules reach the operations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from chiasma.data.results import Attribution
 from chiasma.explain.deeplift_calls import make_mode
 from chiasma.explain.deeplift_rules import Rules
-from chiasma.explain.gradients import contributions
+from chiasma.explain.gradients import contributions, slopes
 from chiasma.explain.onehot import (
     SequenceModel,
     batches,
@@ -22,7 +23,7 @@ from chiasma.explain.onehot import (
     make_attribution,
     one_hot,
     require_codes,
-    target_output,
+    target_outputs,
 )
 from chiasma.explain.references import dinucleotide_references
 
@@ -49,52 +50,58 @@ def deep_lift_shap(
     Raises:
         UnsupportedOperationError: an operation has no rule; integrated gradients serve every differentiable model.
     """
+    return deep_lift_shap_of(model, codes, targets=(target,), references=references, seed=seed, batch_size=batch_size)[
+        0
+    ]
+
+
+def deep_lift_shap_of(
+    model: SequenceModel,
+    codes: np.ndarray,
+    *,
+    targets: Sequence[int],
+    references: np.ndarray | None = None,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> list[Attribution]:
+    """`deep_lift_shap` of several outputs: the model runs once on references and sequences, whatever their number."""
     codes = require_codes(codes)
     references = dinucleotide_references(codes, seed=seed) if references is None else references
-    n = references.shape[1]
-    scores = np.zeros(codes.shape)
-    hypothetical = np.zeros((*codes.shape, 4))
-    output, reference_output = np.zeros(len(codes)), np.zeros(len(codes))
+    n, shape = references.shape[1], (len(targets), *codes.shape)
+    scores, hypothetical = np.zeros(shape), np.zeros((*shape, 4))
+    output, reference_output = np.zeros(shape[:2]), np.zeros(shape[:2])
     with evaluating(model):
         for rows in batches(len(codes), max(1, batch_size // n)):
             here = np.repeat(codes[rows], n, axis=0)
             there = references[rows].reshape(-1, codes.shape[1])
-            slope, now, before = multipliers(model, here, there, target=target)
-            possible, actual = contributions(slope, here, there)
-            hypothetical[rows] = possible.reshape(-1, n, *possible.shape[1:]).mean(axis=1)
-            scores[rows] = actual.reshape(-1, n, actual.shape[1]).mean(axis=1)
-            output[rows] = now.reshape(-1, n).mean(axis=1)
-            reference_output[rows] = before.reshape(-1, n).mean(axis=1)
+            slope, now, before = multipliers(model, here, there, targets=targets)
+            for index in range(len(targets)):
+                possible, actual = contributions(slope[index], here, there)
+                hypothetical[index, rows] = possible.reshape(-1, n, *possible.shape[1:]).mean(axis=1)
+                scores[index, rows] = actual.reshape(-1, n, actual.shape[1]).mean(axis=1)
+            output[:, rows] = now.reshape(len(targets), -1, n).mean(axis=2)
+            reference_output[:, rows] = before.reshape(len(targets), -1, n).mean(axis=2)
     gap = np.nan_to_num(np.abs(scores.sum(axis=-1) - (output - reference_output)), nan=np.inf)
-    return make_attribution(
-        codes,
-        scores,
-        hypothetical,
-        output,
-        method="deep-lift-shap",
-        target=target,
-        gap=gap,
-    )
+    return [
+        make_attribution(codes, *each[:3], method="deep-lift-shap", target=target, gap=each[3])
+        for target, *each in zip(targets, scores, hypothetical, output, gap, strict=True)
+    ]
 
 
 def multipliers(
-    model: SequenceModel, codes: np.ndarray, reference: np.ndarray, *, target: int
+    model: SequenceModel, codes: np.ndarray, reference: np.ndarray, *, targets: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Multipliers (pair, position, base) and the outputs of sequence and reference (pair,)."""
+    """Multipliers (target, pair, position, base) and the outputs of sequences and references (target, pair)."""
     import torch
 
     device: Any = device_of(model)
     rules = Rules()
     with torch.no_grad(), make_mode(rules):
-        before = target_output(model, one_hot(reference, device=device), target)
+        before = target_outputs(model, one_hot(reference, device=device), targets)
     rules.rewind()
     x = one_hot(codes, device=device).requires_grad_()
     with torch.enable_grad(), make_mode(rules):
-        now = target_output(model, x, target)
+        now = target_outputs(model, x, targets)
     rules.finish()
-    slope = torch.zeros_like(x)
-    if now.requires_grad:
-        slope = torch.autograd.grad(now.sum(), x, allow_unused=True)[0]
-        slope = torch.zeros_like(x) if slope is None else slope
-    found = slope.transpose(1, 2).double().cpu().numpy()
-    return found, now.detach().double().cpu().numpy(), before.double().cpu().numpy()
+    found = slopes(now, x).transpose(2, 3).double().cpu().numpy()
+    return found, now.detach().double().cpu().numpy().T, before.double().cpu().numpy().T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,15 @@ def target_output(model: SequenceModel, x: torch.Tensor, target: int) -> torch.T
     Raises:
         UsageError: the output is not (batch, output), or has no such column.
     """
+    return target_outputs(model, x, (target,))[:, 0]
+
+
+def target_outputs(model: SequenceModel, x: torch.Tensor, targets: Sequence[int]) -> torch.Tensor:
+    """Columns `targets` of the model's output (batch, target), from one pass.
+
+    Raises:
+        UsageError: the output is not (batch, output), or has no such columns.
+    """
     output = model(x)
     if getattr(output, "ndim", None) != 2 or output.shape[0] != x.shape[0]:
         raise UsageError(
@@ -67,21 +76,27 @@ def target_output(model: SequenceModel, x: torch.Tensor, target: int) -> torch.T
             expected=f"({x.shape[0]}, outputs)",
             do="wrap it in a function that returns one row an example",
         )
-    if not -output.shape[1] <= target < output.shape[1]:
-        raise UsageError("no such output", where="target", got=target, expected=f"0 to {output.shape[1] - 1}")
-    return output[:, target]
+    if absent := [target for target in targets if not -output.shape[1] <= target < output.shape[1]]:
+        raise UsageError("no such output", where="target", got=absent[0], expected=f"0 to {output.shape[1] - 1}")
+    return output[:, list(targets)]
 
 
 def outputs(model: SequenceModel, codes: np.ndarray, *, target: int, batch_size: int = 512) -> np.ndarray:
     """Output `target` for every row of codes (sequence, position) -> float64 (sequence,)."""
+    return outputs_of(model, codes, targets=(target,), batch_size=batch_size)[0]
+
+
+def outputs_of(model: SequenceModel, codes: np.ndarray, *, targets: Sequence[int], batch_size: int = 512) -> np.ndarray:
+    """Outputs for every row of codes (sequence, position) -> float64 (target, sequence)."""
     import torch
 
     device = device_of(model)
-    parts = []
+    parts = [np.zeros((len(targets), 0))]
     with evaluating(model), torch.no_grad():
         for rows in batches(len(codes), batch_size):
-            parts.append(target_output(model, one_hot(codes[rows], device=device), target).double().cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros(0)
+            found = target_outputs(model, one_hot(codes[rows], device=device), targets)
+            parts.append(found.double().cpu().numpy().T)
+    return np.concatenate(parts, axis=1)
 
 
 def batches(total: int, size: int) -> Iterator[slice]:
