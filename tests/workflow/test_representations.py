@@ -10,10 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chiasma.core.cards import find_card
+from chiasma.core.errors import UsageError
 from chiasma.data.dataset import Target
+from chiasma.data.matrix import Matrix
 from chiasma.workflow.evaluating_factors import SCORES, load_factor_scores
 from chiasma.workflow.fitted import load_fitted
 from chiasma.workflow.load_tables import load_new, load_views
+from chiasma.workflow.method import load_method
+from chiasma.workflow.options import FitOptions
+from chiasma.workflow.prepare import check_inputs, prepare
 from command_line import Answer, call, done
 
 QUICK = ("--draws", 100, "--repeats", 1, "--folds", 3, "--preset", "tiny")
@@ -218,17 +224,29 @@ def test_methods_without_a_target_are_compared(paths: dict[str, Path], unlabelle
 def test_single_views_face_several_on_the_same_folds(paths: dict[str, Path], tmp_path: Path) -> None:
     views = ("--view", f"rna={paths['rna']}", "--view", f"protein={paths['protein']}", "--labels", paths["labels"])
     words = (*views, *QUICK, "--no-explain", "--json")
-    found = done("compare", "lda@rna", "diablo", "pca", *words, "-o", tmp_path / "c").json
+    found = done("compare", "lda@rna", "diablo", *words, "-o", tmp_path / "c").json
     folds = found["cross_validation"]
     names = [row["name"] for row in folds["table"]]
-    assert names[:3] == ["lda-rna", "diablo", "pca"]
-    assert {"rna-logistic", "protein-logistic", "concatenated-logistic", "pca-logistic"} <= set(names)
+    assert names[:2] == ["lda-rna", "diablo"]
+    assert {"rna-logistic", "protein-logistic", "concatenated-logistic"} <= set(names)
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in folds["table"])
     assert all(row["permutation_p"] is None for row in folds["table"]) and "not asked" in folds["verdict"]
     selecting = {row["name"] for row in folds["table"] if row["features_selected"]}
     assert "diablo" in selecting and "lda-rna" not in selecting
     assert len(folds["pairs"]) == len(names) * (len(names) - 1) / 2
-    both = load_fitted(tmp_path / "c" / "pca").meta["features"]["matrix"]
-    assert len(both) == 28 and both[0] == "rna:rna0"
+    assert len(load_fitted(tmp_path / "c" / "lda-rna").meta["features"]["matrix"]) == 20
     answer = call("compare", "lda@nothing", "pca", *views, "-o", tmp_path / "x")
     assert answer.code == 2 and "nothing" in answer.err
+
+
+def test_a_matrix_method_takes_views_side_by_side_or_one_of_them(paths: dict[str, Path]) -> None:
+    card = find_card("pca")
+    inputs = {"view": {"rna": paths["rna"], "protein": paths["protein"]}, "labels": paths["labels"]}
+    config = load_method("pca").configure(preset="tiny")
+    inputs = check_inputs(card, inputs)
+    both = prepare(card, config, inputs, FitOptions()).dataset.x
+    one = prepare(card, config, inputs, FitOptions(views=("protein",))).dataset.x
+    assert isinstance(both, Matrix) and isinstance(one, Matrix)
+    assert list(both.features[[0, 27]]) == ["rna:rna0", "protein:protein7"] and one.features[0] == "protein0"
+    with pytest.raises(UsageError, match="nothing"):
+        prepare(card, config, inputs, FitOptions(views=("nothing",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from chiasma.plot.attribution import position_profile
 from chiasma.plot.calibration import reliability, score_histogram, set_sizes
 from chiasma.plot.comparison import metric_dots, paired_differences, slice_forest
 from chiasma.plot.curves import precision_recall, roc
+from chiasma.plot.factors import draw_explained
 from chiasma.plot.multivariate import loading_bars, sample_plot
 from chiasma.plot.predicted import confusion, observed_predicted
 from chiasma.plot.style import save_figure
@@ -24,6 +26,7 @@ from chiasma.report.load import Run
 from chiasma.report.words import is_number, metric_name
 
 _MANY_SLICES = 28
+EXPLAINED = "shares_of_variance"
 
 
 def draw_figures(run: Run) -> dict[str, list[Figure]]:
@@ -39,7 +42,14 @@ def draw_figures(run: Run) -> dict[str, list[Figure]]:
         "training": [training_curves(run.log)] if len(run.log) > 1 else [],
         "audit": list(_sufficiency(run)),
         "uncertainty": list(_uncertainty(run, found)),
-        "explain": [*example_logos(run), *_profile(run), *_attention(run), *_loadings(run), *_samples(run)],
+        "explain": [
+            *example_logos(run),
+            *_profile(run),
+            *_attention(run),
+            *_shares(run),
+            *_loadings(run),
+            *_samples(run),
+        ],
     }
     return {section: figures for section, figures in drawn.items() if figures}
 
@@ -154,6 +164,22 @@ def _attention(run: Run) -> Iterator[Figure]:
     rows = run.explain.get("attention") or []
     if rows and {"layer", "head", "axis", "at", "attention"} <= rows[0].keys():
         yield attention_map(rows)
+
+
+def _shares(run: Run) -> Iterator[Figure]:
+    """Shares of variance by view and factor, where the method drew none itself."""
+    rows = run.explain.get("explained") or []
+    own = [path for path in (run.path / "figures").glob("*explained*.svg")]
+    if not rows or own or not {"view", "factor", "share"} <= rows[0].keys():
+        return
+    import pandas as pd
+
+    table = pd.DataFrame(rows).assign(share=lambda found: found["share"].map(_float).fillna(0.0))
+    views, factors = (list(dict.fromkeys(table[name])) for name in ("view", "factor"))
+    shares = table.pivot(index="view", columns="factor", values="share").loc[views, factors].fillna(0.0)
+    shares["total"] = shares.sum(axis=1)
+    shares.index = pd.MultiIndex.from_product([["all"], views], names=["study", "view"])
+    yield replace(draw_explained(shares), name=EXPLAINED)
 
 
 def _loadings(run: Run) -> Iterator[Figure]:

@@ -102,8 +102,8 @@ class Run:
     def pairs(self) -> list[dict[str, Any]]:
         """Paired differences (a, b, metric, value, low, high, p), those of the method first and from its side."""
         rows = [row for row in self.compare.get("pairs") or [] if isinstance(row, dict)]
-        turned = [_turn(row) if row.get("b") == self.method else row for row in rows]
-        return sorted(turned, key=lambda row: row.get("a") != self.method)
+        seen = [turned(row) if row.get("b") == self.method else row for row in rows]
+        return sorted(seen, key=lambda row: row.get("a") != self.method)
 
     @property
     def primary(self) -> str:
@@ -146,7 +146,7 @@ def read_run(path: Path | str) -> Run:
     )
 
 
-def _turn(pair: dict[str, Any]) -> dict[str, Any]:
+def turned(pair: dict[str, Any]) -> dict[str, Any]:
     """The same paired difference seen from the other side."""
     minus = {key: -pair[key] if isinstance(pair.get(key), (int, float)) else None for key in ("value", "low", "high")}
     return {**pair, "a": pair["b"], "b": pair["a"], "value": minus["value"], "low": minus["high"], "high": minus["low"]}

@@ -40,6 +40,7 @@ def hero(run: Run) -> dict[str, Any]:
     head, opened, tail = text.rpartition(" (") if text.endswith((").", ")")) else (text, "", "")
     return {
         "verdict": text,
+        "learnt": _learnt(run),
         "head": head if opened else text,
         "tail": opened + tail if opened else "",
         "metric": metric_name(run.primary) if run.primary else "",
@@ -52,6 +53,22 @@ def hero(run: Run) -> dict[str, Any]:
         "audit": str(run.audit.get("worst") or ""),
         "audit_verdict": str(run.audit.get("verdict") or ""),
     }
+
+
+def _learnt(run: Run) -> str:
+    """What a method without a target learnt and what it was scored on, in a sentence; nothing for other methods."""
+    conditions = run.metrics.get("conditions") or {}
+    if "factors" not in conditions:
+        return ""
+    sizes = (run.provenance.get("split") or {}).get("sizes") or {}
+    learnt = sum(int(sizes.get(name, 0)) for name in ("train", "valid"))
+    where = str(conditions.get("scored on"))
+    scored = f"{conditions['n']:,} held-out samples" if where == "the test part" else where
+    return (
+        f"{conditions['factors']} factors were learnt from {learnt:,} samples without looking at a class, and scored "
+        f"on {scored}; {conditions.get('neighbours')} nearest neighbours of each were compared. The rivals have as "
+        "many factors."
+    )
 
 
 def _effect(run: Run) -> dict[str, Any] | None:
@@ -193,10 +210,19 @@ def performance_section(run: Run) -> dict[str, Any]:
         "ratios": [(ratio, [metric_cell(row.get(name)) for name in measured]) for ratio, row in ratios.items()],
         "slices": _slice_rows(run),
         "slice_metric": metric_name(run.primary),
+        "views": _view_rows(run),
         "pairs": [row for row in pairs if row["a"] == run.method],
         "other_pairs": [row for row in pairs if row["a"] != run.method],
         "cost": _cost_rows(run),
     }
+
+
+def _view_rows(run: Run) -> dict[str, Any]:
+    """Reconstruction of each view by the method and its rivals."""
+    views = run.metrics.get("by_view") or {}
+    names = list(dict.fromkeys(name for row in views.values() for name in row))
+    rows = [(name, [metric_cell(row.get(name)) for row in views.values()]) for name in names]
+    return {"header": list(views), "rows": rows}
 
 
 def metric_cell(row: Mapping[str, Any] | None, *, best: bool = False) -> dict[str, Any]:

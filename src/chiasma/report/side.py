@@ -12,10 +12,10 @@ from chiasma.data.results import Figure
 from chiasma.plot.comparison import metric_dots, paired_differences
 from chiasma.report.figures import shown_metrics
 from chiasma.report.inline import plate
-from chiasma.report.load import Run, read_run
+from chiasma.report.load import Run, read_run, turned
 from chiasma.report.sections import hero, metric_cell
 from chiasma.report.templating import template
-from chiasma.report.words import duration, is_number, metric_name, sentence
+from chiasma.report.words import duration, is_number, metric_name, sentence, small
 
 
 def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
@@ -40,14 +40,17 @@ def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
     names = _names(found)
     test_hashes = {_test_hash(run) for run in found}
     same = None if "" in test_hashes else len(test_hashes) == 1
+    head, _, rest = str(comparison.get("verdict") or "").partition(". ")
     text = template("side_by_side.html").render(
         title=" and ".join(names) if len(names) <= 3 else f"{len(names)} runs",
-        verdict=str(comparison.get("verdict") or ""),
+        verdict=head + ("." if rest else ""),
+        rest=rest,
         primary=metric_name(found[0].primary),
         same=same,
         columns=[_column(name, run) for name, run in zip(names, found, strict=True)],
         plates=[plate(figure) for figure in _figures(names, found, comparison)],
         table=_table(names, found),
+        folds=_folds(comparison.get("cross_validation") or {}),
     )
     write_text(output, text)
     return output
@@ -109,6 +112,36 @@ def _figures(names: Sequence[str], runs: Sequence[Run], comparison: dict[str, An
     if pairs:
         figures.append(paired_differences(pairs[:24], metric=metric_name(runs[0].primary)))
     return figures
+
+
+def _folds(found: dict[str, Any]) -> dict[str, Any]:
+    """Repeated cross-validation: a row a method, the best first, with its difference from the best."""
+    rows = sorted(found.get("table") or [], key=lambda row: -row["value"])
+    gaps = {}
+    for pair in found.get("pairs") or []:
+        if rows and rows[0]["name"] in (pair["a"], pair["b"]):
+            gap = pair if pair["b"] == rows[0]["name"] else turned(pair)
+            gaps[gap["a"]] = gap
+    return {
+        "about": f"{found['repeats']} times {found['folds']} folds of {found['samples']} samples; {found['method']}."
+        if rows
+        else "",
+        "left_out": found.get("left_out") or [],
+        "rows": [
+            {
+                "name": row["name"],
+                "ours": not row["rival"],
+                "cell": metric_cell(row),
+                "gap": metric_cell(gaps.get(row["name"])),
+                "p": small((gaps.get(row["name"]) or {}).get("q")),
+                "chance": small(row["permutation_p"]) if row["permutations"] else "not asked",
+                "features": ""
+                if row["features_selected"] is None
+                else f"{row['features_in_most_fits']} of {row['features_selected']:.0f}",
+            }
+            for row in rows
+        ],
+    }
 
 
 def _table(names: Sequence[str], runs: Sequence[Run]) -> dict[str, Any]:

@@ -21,6 +21,11 @@ MEANING = {
     "pearson": "linear correlation",
     "spearman": "rank correlation",
     "rmse": "typical error in the unit of the target; lower is better",
+    "reconstruction_r2": "share of the variance of held-out values that the factors give back; 0 is the train mean",
+    "trustworthiness": "neighbours on the factors are neighbours in the data; 1 is always, 0.5 is about chance",
+    "continuity": "neighbours in the data stay neighbours on the factors; 1 is always, 0.5 is about chance",
+    "neighbour_recall": "share of each sample's nearest neighbours that are kept",
+    "distance_correlation": "rank correlation of all distances between samples in the data and on the factors",
     "loglik": "mean log-probability of the truth; higher is better",
 }
 NOT_RECORDED = "not recorded"
