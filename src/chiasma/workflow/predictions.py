@@ -12,6 +12,7 @@ from chiasma.core.errors import UsageError
 from chiasma.core.files import atomic_write, read_json
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.intervals import Intervals
+from chiasma.data.matrix import Matrix
 from chiasma.data.results import Predictions
 from chiasma.data.sequences import Sequences
 from chiasma.io.bigwig import BIGWIG_SUFFIXES, write_bigwig
@@ -20,7 +21,7 @@ from chiasma.workflow.model import Model
 
 LABEL = "label"
 """Column of what a sample is called, where a method takes no notice of it."""
-SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", *BIGWIG_SUFFIXES, ".json")
+SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", *BIGWIG_SUFFIXES, ".json", ".h5ad")
 
 
 def conformal_sets(fitted: Model, scores: np.ndarray) -> np.ndarray | None:
@@ -126,7 +127,8 @@ def write_table(
     """Write a prediction table in the format of the suffix.
 
     Args:
-        path: ends in .parquet, .tsv, .csv, .json, .bed (score = last probability x 1000), .bedgraph or .bw (its value).
+        path: ends in .parquet, .tsv, .csv, .json, .bed (score = last probability x 1000), .bedgraph or .bw (its value),
+            or .h5ad (factors in obsm, all else in obs; no X).
         columns: id first.
         intervals: places on a genome, needed for .bed, .bedgraph and .bw.
         fasta: the genome, whose contigs .bw lists.
@@ -142,6 +144,8 @@ def write_table(
         _write_bigwig(path, columns, intervals, fasta)
     elif suffix in (".bed", ".bedgraph"):
         _write_places(path, columns, intervals)
+    elif suffix == ".h5ad":
+        _write_container(path, columns)
     else:
         import pandas as pd
 
@@ -188,6 +192,23 @@ def _require_places(path: Path, intervals: Intervals | None) -> Intervals:
             do="write .tsv or .parquet instead",
         )
     return intervals
+
+
+def _write_container(path: Path, columns: Mapping[str, Any]) -> None:
+    """As scverse tools look for it: numbered columns such as umap1, umap2 are obsm["X_umap"], the others obs."""
+    from chiasma.io.containers import Results, write_results
+
+    stems: dict[str, list[str]] = {}
+    for name in columns:
+        if name.startswith(("p_", "yhat_")) or not name[-1].isdigit():
+            continue
+        stems.setdefault(name.rstrip("0123456789"), []).append(name)
+    obsm = {f"X_{stem}": np.column_stack([columns[name] for name in names]) for stem, names in stems.items()}
+    kept = {name for names in stems.values() for name in names} | {"id"}
+    obs = {name: list(values) for name, values in columns.items() if name not in kept}
+    ids = np.asarray(columns["id"], dtype=object)
+    blank = Matrix(np.zeros((len(ids), 0)), ids, np.zeros(0, dtype=object))
+    write_results(path, blank, Results(obsm=obsm), obs=obs)
 
 
 def _write_places(path: Path, columns: Mapping[str, Any], intervals: Intervals | None) -> None:
