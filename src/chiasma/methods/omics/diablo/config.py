@@ -41,7 +41,7 @@ class Config(TuningConfig, PlsdaConfig):
     )
     tune_search: Literal["auto", "full", "coordinate", "halving"] = Field(
         default="auto",
-        description="all combinations of keep_x over views; one view at a time (auto: beyond 32 combinations); or "
+        description="all combinations of tune_grid (by view: tune_grids) over views; one view at a time (auto: beyond 32 combinations); or "
         "halving: up to 243 combinations on one fold, ever fewer on ever more folds",
     )
     tune_grids: dict[str, tuple[int, ...]] = Field(
