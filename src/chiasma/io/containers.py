@@ -111,22 +111,22 @@ class Results:
 
 
 def add_results(data: Any, results: Results) -> Any:
-    """Put results into an AnnData, or a MuData (which has no layers or varm of its own), in place; the same object.
+    """Put results into an AnnData, or a MuData (which has no layers of its own), in place; the same object.
 
     Raises:
         InputError: an array has another length than the object's samples or features.
     """
     _require_lengths("obsm", results.obsm, data.n_obs)
     _require_lengths("obsp", results.obsp, data.n_obs)
-    parts: dict[str, Mapping[str, Any]] = {"obsm": results.obsm, "obsp": results.obsp}
+    _require_lengths("varm", results.varm, data.n_vars)
+    parts: dict[str, Mapping[str, Any]] = {"obsm": results.obsm, "obsp": results.obsp, "varm": results.varm}
     if hasattr(data, "layers"):
-        _require_lengths("varm", results.varm, data.n_vars)
         _require_lengths("layers", results.layers, data.n_obs)
-        parts |= {"varm": results.varm, "layers": results.layers}
-    elif results.layers or results.varm:
+        parts["layers"] = results.layers
+    elif results.layers:
         raise InputError(
-            "a MuData keeps no layers and no varm",
-            got=", ".join([*results.layers, *results.varm]),
+            "a MuData keeps no layers",
+            got=", ".join(results.layers),
             do="add to its parts",
         )
     for place, found in parts.items():

@@ -53,16 +53,23 @@ def principal_components(values: np.ndarray, count: int) -> tuple[np.ndarray, np
 
     The largest entry of each axis is positive. `count` is lowered to the rank there can be.
     """
-    import scipy.sparse.linalg as sla
+    from scipy.linalg import eigh
 
     centred = values - values.mean(axis=0)
-    count = max(min(count, min(centred.shape) - (centred.shape[0] <= centred.shape[1]), centred.shape[1]), 1)
-    if count < min(centred.shape) // 2:
-        u, s, vt = sla.svds(centred, k=count, v0=np.ones(min(centred.shape)))
-        order = np.argsort(-s)
-        u, s, vt = u[:, order], s[order], vt[order]
+    n_cells, n_features = centred.shape
+    count = max(min(count, n_cells - 1, n_features), 1)
+    # By products of the smaller side: the leading components lose nothing by the squaring.
+    tall = n_cells > n_features
+    gram = centred.T @ centred if tall else centred @ centred.T
+    size = len(gram)
+    squares, found = eigh(gram, subset_by_index=[size - count, size - 1])
+    squares, found = np.maximum(squares[::-1], 0.0), found[:, ::-1]
+    if tall:
+        axes = found
     else:
-        u, s, vt = np.linalg.svd(centred, full_matrices=False)
-        u, s, vt = u[:, :count], s[:count], vt[:count]
-    sign = np.where(vt[np.arange(count), np.abs(vt).argmax(axis=1)] < 0, -1.0, 1.0)
-    return u * s * sign, vt.T * sign
+        length = np.sqrt(squares)
+        real = length > 1e-8 * max(length[0], 1e-300)
+        axes = (centred.T @ found) * np.divide(1.0, length, out=np.zeros_like(length), where=real)
+    sign = np.where(axes[np.abs(axes).argmax(axis=0), np.arange(count)] < 0, -1.0, 1.0)
+    axes = axes * sign
+    return centred @ axes, axes

@@ -33,16 +33,18 @@ class Cells:
         sets: code of each cell's set (cell,).
         n_reference: reference cells.
         genes: names (gene,).
+        varies: which genes vary in every set; the others have no say where sets are compared (gene,).
     """
 
     values: np.ndarray
     sets: np.ndarray
     n_reference: int
     genes: np.ndarray
+    varies: np.ndarray
 
     def parts(self) -> list[np.ndarray]:
-        """Values of each set (cell, gene)."""
-        return [self.values[self.sets == code] for code in range(int(self.sets.max()) + 1)]
+        """Values of each set over the genes that vary in all of them (cell, gene)."""
+        return [self.values[self.sets == code][:, self.varies] for code in range(int(self.sets.max()) + 1)]
 
     def components(self, count: int) -> np.ndarray:
         """Principal components of all cells as they are, standardised together (cell, component)."""
@@ -130,7 +132,7 @@ class PairTransfer(ABC):
         return self.align(data).probabilities
 
     def cells(self, query: Dataset) -> Cells:
-        """Reference and query over variable genes that vary in each set, log-normalised where they are counts."""
+        """Reference and query over shared variable genes, log-normalised where they are counts."""
         matrix = _matrix(query)
         if len(matrix) < 3:
             raise InsufficientDataError("too few query cells", got=len(matrix), expected="three or more")
@@ -161,7 +163,7 @@ class PairTransfer(ABC):
             raise InsufficientDataError(
                 "too few genes vary in every set", got=int(varies.sum()), expected="three or more"
             )
-        return Cells(values[:, varies], sets, len(first), genes[chosen][varies])
+        return Cells(values, sets, len(first), genes[chosen], varies)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The reference, as the parts of a sparse matrix, and facts."""

@@ -25,7 +25,7 @@ class AlignSubspace(PairTransfer):
         for code, values in enumerate(align_components(scores, scaled, rules)):
             after[cells.sets == code] = values
         votes = neighbour_votes(after, cells.n_reference, codes, n_classes, k=config.k_vote)
-        facts = {"sets": len(scaled), "genes": len(cells.genes), "components": after.shape[1]}
+        facts = {"sets": len(scaled), "genes": int(cells.varies.sum()), "components": after.shape[1]}
         return Aligned(cells.components(config.ncomp), after, votes, facts=facts)
 
 

@@ -47,7 +47,7 @@ class CcaAnchors(PairTransfer):
             "anchors": len(anchors),
             "mutual neighbours before the filter": anchors.found,
             "filtered": anchors.filtered,
-            "genes": len(cells.genes),
+            "genes": int(cells.varies.sum()),
             "components": common.shape[1],
             "anchor cells of the query": len(np.unique(anchors.second)),
         }
@@ -57,16 +57,17 @@ class CcaAnchors(PairTransfer):
         """Anchors, the say of each in each query cell, and the common space."""
         config, n = self.config, cells.n_reference
         first, second = cells.values[:n], cells.values[n:]
-        scaled = scale_features(first), scale_features(second)
+        kept = first[:, cells.varies], second[:, cells.varies]
+        scaled = scale_features(kept[0]), scale_features(kept[1])
         cca = cell_cca(standardise_cells(scaled[0]), standardise_cells(scaled[1]), config.ncomp)
         common = unit_rows(cca.both)
         genes = leading_features(gene_loadings(scaled[0], scaled[1], cca))
         rules = AnchorRules(config.k_anchor, config.k_filter, config.k_score)
-        anchors = find_anchors(common[:n], common[n:], rules, measured=(first[:, genes], second[:, genes]))
+        anchors = find_anchors(common[:n], common[n:], rules, measured=(kept[0][:, genes], kept[1][:, genes]))
         if config.weight_space == "joint":
             space = cells.components(config.ncomp)[n:]
         else:
-            space = principal_components(scaled[1], config.ncomp)[0]
+            space = principal_components(scale_features(second), config.ncomp)[0]
         weights = transfer_weights(space, anchors, k_weight=config.k_weight, sd_weight=config.sd_weight)
         return anchors, weights, common
 
