@@ -322,3 +322,19 @@ def test_shuffled_twins_of_real_peaks_have_no_cheap_tell(data_dir):
         finding = named(found, name)
         assert finding.severity == "ok" and abs(finding.figures["value"] - 0.5) < 0.02
         assert "near chance" in finding.message
+
+
+def test_without_a_target_a_batch_is_looked_for_in_the_features() -> None:
+    draw = np.random.default_rng(0)
+    n = 60
+    ids = np.array([f"s{i}" for i in range(n)], dtype=object)
+    batch = np.array(["one", "two", "three"], dtype=object)[np.arange(n) % 3]
+    part = np.array(["train", "train", "train", "test"], dtype=object)[np.arange(n) % 4]
+    for shift, severity in ((0.0, "ok"), (2.0, "warning")):
+        values = draw.normal(size=(n, 30)) + shift * (batch == "one")[:, None]
+        x = Matrix(values, ids, np.array([f"f{i}" for i in range(30)], dtype=object))
+        columns = {"batch": batch, "label": batch}
+        data = Dataset(ids, x, Target("none", np.zeros(0), ()), np.arange(n), "sample", columns)
+        found = {one.name: one for one in audit(data, Split("given", ids, part)).findings}
+        assert found["variance-by-batch"].severity == severity and "variance-by-label" not in found
+        assert abs(found["variance-by-batch"].figures["share"] - (0.0 if shift == 0 else 0.47)) < 0.05

@@ -24,10 +24,40 @@ MOST_LEVELS = 50
 
 def check_confounding(context: Context) -> list[Finding]:
     """One finding a simple predictor: its cross-validated figure, with an interval."""
+    if context.data.target.kind == "none":
+        return _batches(context)
     if not context.labelled:
         return []
     found = [_judged(context, name, x) for name, x in simple_predictors(context).items() if not context.late]
     return found + _case(context)
+
+
+def _batches(context: Context) -> list[Finding]:
+    """Without a target: the share of the features' variance that lies between the levels of each column of a few texts.
+
+    The share is adjusted for the number of levels, so that 0 is what chance gives on average; the column of labels
+    that a method takes no notice of is no batch.
+    """
+    if context.features is None:
+        return []
+    x = context.features - context.features.mean(axis=0)
+    spread = x.std(axis=0)
+    x = x[:, spread > 1e-12] / spread[spread > 1e-12]
+    found = []
+    for name, values in context.data.columns.items():
+        if name == "label" or (levels := _levels(values)) is None or not x.size:
+            continue
+        n, count = levels.shape
+        means = levels.T @ x / levels.sum(axis=0)[:, None]
+        between = float((levels.sum(axis=0)[:, None] * means**2).sum() / (x**2).sum())
+        share = 1 - (1 - between) * (n - 1) / (n - count)
+        severity = graded(share, note=0.02, warning=0.1, critical=1.01)
+        message = f"{share:.1%} of the variance lies between the {count} levels of column {name!r}" + (
+            ": factors may be of it; colour the samples by it before naming one." if severity != "ok" else "."
+        )
+        figures = {"share": share, "unadjusted": between, "levels": count}
+        found.append(Finding(PITFALL, f"variance-by-{name}", severity, message, figures))
+    return found
 
 
 def simple_predictors(context: Context) -> dict[str, np.ndarray]:
