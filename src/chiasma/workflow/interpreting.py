@@ -30,9 +30,10 @@ def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder
 
 
 def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) -> None:
-    """Loadings with the share of folds that selected them, and where the samples lie."""
+    """Loadings with the share of folds that selected them, where the samples lie, and the method's own figures."""
     from chiasma.explain.loadings import write_loadings
     from chiasma.workflow.cross_validate import stability_tables
+    from chiasma.workflow.interpreting_factors import write_figures
     from chiasma.workflow.sample_scores import variate_rows, write_variates
 
     path = folder.parent / "cross_validation.json"
@@ -41,6 +42,8 @@ def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) ->
     if hasattr(fitted.model, "transform"):
         rows = variate_rows(fitted.model, prepared.dataset.take(training_part(prepared)))
         write_variates(folder, rows)
+    if hasattr(fitted.model, "figures"):
+        write_figures(folder.parent / "figures", fitted.model.figures())
 
 
 def explain_dataset(

@@ -39,7 +39,7 @@ def interpret_factors(fitted: Fitted, prepared: Prepared, *, folder: Path) -> No
     data = prepared.dataset.take(np.flatnonzero(prepared.split.part != DROPPED))
     write_variates(folder, factor_rows(fitted.factors(data), fitted.meta["factors"], data))
     if hasattr(representation, "figures"):
-        _write_figures(folder.parent / "figures", representation.figures())
+        write_figures(folder.parent / "figures", representation.figures())
 
 
 def _write_explained(folder: Path, table: Any) -> None:
@@ -50,7 +50,7 @@ def _write_explained(folder: Path, table: Any) -> None:
     write_text(folder / "explained.tsv", "\n".join(lines) + "\n")
 
 
-def _write_figures(folder: Path, figures: Any) -> None:
+def write_figures(folder: Path, figures: Any) -> None:
     """NAME.svg, and NAME.csv with the tidy table that belongs to it."""
     from chiasma.plot.style import save_figure
 
