@@ -67,7 +67,7 @@ def test_likelihoods_are_read_off_the_values_and_each_view_is_rebuilt(fitted):
     assert crossed["numbers"] > 0.5 and crossed["bits"] > 0.75
     assert set(scores["source"]) == {"all views", "the other views", "numbers", "counts", "bits"}
     centres = np.stack([fitted.factors_[toy()[1] == code].mean(axis=0) for code in range(3)])
-    distance = ((fitted.transform(new)[:, None] - centres) ** 2).sum(axis=2)
+    distance = ((fitted.transform(new)[:, None] - centres)[..., :4] ** 2).sum(axis=2)
     assert (distance.argmin(axis=1) == codes).mean() > 0.9
 
 
@@ -142,7 +142,7 @@ def test_extra_zeros_and_one_view():
     model = build(Config(factors=2, hidden=8, decoder=8, likelihood="zinb", training=QUICK)).fit({"rna": counts})
     made = model.impute({"rna": counts})["rna"]
     assert 0.4 < made.mean() / counts.mean() < 1.6
-    assert model.transform({"rna": counts[:3]}).shape == (3, 2)
+    assert model.transform({"rna": counts[:3]}).shape == (3, 3)
 
 
 def test_seeds_state_and_company(fitted):
@@ -159,6 +159,10 @@ def test_seeds_state_and_company(fitted):
     np.testing.assert_allclose(fitted.transform(row)[0], fitted.factors_[7], atol=1e-10)
     rebuilt = fitted.reconstruct(fitted.factors_)
     assert {name: values.shape for name, values in rebuilt.items()} == {n: f.shape for n, f in frames.items()}
+    assert list(fitted.get_feature_names_out()) == ["factor1", "factor2", "factor3", "factor4", "depth_counts"]
+    imputed = fitted.impute(frames)  # which is told the depth and not given it as a factor
+    for name, values in rebuilt.items():
+        np.testing.assert_allclose(values, imputed[name], rtol=1e-9)
 
 
 def test_figures_have_tables(fitted):

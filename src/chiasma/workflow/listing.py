@@ -33,7 +33,7 @@ def show_method(name: str) -> dict[str, Any]:
     """
     method = load_method(name)
     record = method.card.model_dump(mode="json")
-    if method.card.contract == "task":
+    if method.card.contract == "task" or method.card.parameters:
         record["parameters"] = {preset: method.parameters(preset=preset) for preset in method.presets}
     else:
         record["parameters"] = None

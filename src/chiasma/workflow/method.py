@@ -51,9 +51,11 @@ class Method:
 
     def parameters(self, *, preset: str = "default") -> int | None:
         """Trainable parameters, counted on the network built for the method's own example; None for others."""
-        if self.card.contract != "task":
+        if self.card.contract != "task" and not self.card.parameters:
             return None
         data = self.module("examples").example(0)
+        if self.card.contract != "task":  # an estimator with a network inside, built for the views it is given
+            return int(self.module("model").count_parameters(self.presets[preset](), data))
         model = self.module("model").build(self.presets[preset](), data.target.n_outputs)
         return sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
 

@@ -18,7 +18,7 @@ from chiasma.fit.checkpoint import load_module, module_arrays
 from chiasma.fit.loop import build_seeded, train
 from chiasma.fit.progress import Silent
 from chiasma.methods.omics.autoencoder.config import Config
-from chiasma.methods.omics.autoencoder.inputs import ViewInput, choose_likelihoods
+from chiasma.methods.omics.autoencoder.inputs import COUNTS, ViewInput, choose_likelihoods
 from chiasma.methods.omics.autoencoder.reconstruction import pictures, reconstruction_rows
 from chiasma.methods.omics.autoencoder.task import ViewsTask
 from chiasma.nn.multiview_autoencoder import MultiviewAutoencoder, ViewShape
@@ -48,7 +48,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         n_parameters_: trainable parameters.
         history_: one dict an epoch: train_loss, valid_loss and more.
         held_out_: how well samples kept from the training are rebuilt, rows of view, source, metric, value, samples.
-        factors_: of the samples of the fit (sample, factor).
+        factors_: what `transform` gives of the samples of the fit (sample, factor).
     """
 
     def __init__(
@@ -120,28 +120,32 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         self.weights_ = module_arrays(network)
         self.n_parameters_ = history.parameters
         self.history_ = [dict(row) for row in history.epochs]
-        self.factors_ = self._encode(data.values, present)
+        self.factors_ = self._with_depth(self._encode(data.values, present), data.values)
         judged = kept if kept.any() else np.ones(data.n_samples, dtype=bool)
         self.held_out_ = self._judge({name: values[judged] for name, values in data.values.items()})
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Factors of samples (sample, factor); views may be absent if variational."""
+        """Factors of samples and the depth of each view of counts (sample, factor); if variational, views may be absent.
+
+        Depth is the logarithm of a sample's total over the median of the fit, 0 where the view is absent. The factors
+        know nothing of it; with it counts can be rebuilt.
+        """
         values, present = self._new(X)
-        return self._encode(values, present)
+        return self._with_depth(self._encode(values, present), values)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """factor1, factor2, ...; `input_features` is there for scikit-learn and not used."""
+        """factor1, factor2, ..., depth_VIEW; `input_features` is there for scikit-learn and not used."""
         check_is_fitted(self)
-        return np.asarray([f"factor{number + 1}" for number in range(self.factors_.shape[1])], dtype=object)
+        names = [f"factor{number + 1}" for number in range(self.factors)]
+        return np.asarray([*names, *(f"depth_{name}" for name in self._counted())], dtype=object)
 
     def reconstruct(self, factors: np.ndarray) -> dict[str, np.ndarray]:
-        """What factors (sample, factor) say of every view (sample, feature), in the units of the input.
-
-        Counts are those of a sample of median depth; `impute` knows the depth of the sample.
-        """
+        """What `transform` gave (sample, factor) says of every view (sample, feature), in the units of the input."""
         sizes = {name: np.full(len(factors), self.inputs_[name].size) for name in self.views_}
-        return self._decode(factors, sizes)
+        for name, depth in zip(self._counted(), factors[:, self.factors :].T):
+            sizes[name] = self.inputs_[name].size * np.exp(depth)
+        return self._decode(factors[:, : self.factors], sizes)
 
     def impute(self, X: Any, *, source: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Every view of every sample (sample, feature), predicted from what it has.
@@ -178,7 +182,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):
     def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
         """The loss over epochs, how well views are rebuilt, and the samples on two factors, each with its table."""
         check_is_fitted(self)
-        return pictures(self.history_, self.held_out_, self.factors_, list(self.get_feature_names_out()))
+        factors = self.factors_[:, : self.factors]
+        return pictures(self.history_, self.held_out_, factors, list(self.get_feature_names_out()))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
@@ -276,6 +281,15 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         inputs = [torch.from_numpy(self.inputs_[name].encoded(values[name])) for name in self.views_]
         with torch.no_grad():
             return self._ready().encode(inputs, torch.from_numpy(present)).mean.numpy()
+
+    def _counted(self) -> list[str]:
+        """Views of counts."""
+        return [name for name in self.views_ if self.likelihoods_[name] in COUNTS]
+
+    def _with_depth(self, factors: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Factors with the depth of each view of counts beside them."""
+        depths = [np.log(self.inputs_[name].sizes(values[name]) / self.inputs_[name].size) for name in self._counted()]
+        return np.column_stack([factors, *depths])
 
     def _decode(self, factors: np.ndarray, sizes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         network = self._ready()
