@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
 
+from chiasma.stats.mofa_kernels import quadratic_part, sweep_factors, sweep_weights
 from chiasma.stats.mofa_nodes import (
     ALPHA_PRIOR,
     TAU_PRIOR,
@@ -61,26 +61,21 @@ def update_weights(weights: Weights, moments: Moments, precision: Precision, *, 
     Args:
         faithful: ln <alpha> in place of <ln alpha>, as the original has it: the bound may then fall a little.
     """
-    scale, pattern = precision.scale, precision.feature_pattern
     alpha = weights.alpha.mean
     log_alpha = np.log(alpha) if faithful else weights.alpha.log_mean
-    odds = weights.theta.log_mean - weights.theta.log_rest
-    mean, given, variance = weights.mean.copy(), np.empty_like(weights.mean), np.empty_like(weights.mean)
-    inclusion = None if weights.inclusion is None else weights.inclusion.copy()
-    pull = np.einsum("gd,gkd->kd", scale, moments.cross)
-    for k in range(len(mean)):
-        v, u = alpha[k], pull[k]
-        for group, tau in enumerate(scale):
-            gram = moments.gram[group, k]
-            v = v + tau * moments.square[group, k][pattern]
-            u = u - tau * (_along(gram, mean, pattern) - gram[k][pattern] * mean[k])
-        variance[k] = 1 / v
-        given[k] = u / v
-        if inclusion is not None:
-            inclusion[k] = expit(odds[k] + 0.5 * (log_alpha[k] - np.log(v) + u * given[k]))
-        mean[k] = given[k] if inclusion is None else inclusion[k] * given[k]
+    odds = weights.theta.log_mean - weights.theta.log_rest + 0.5 * log_alpha
+    mean = weights.mean.copy()
+    given, variance, inclusion = sweep_weights(
+        mean,
+        np.einsum("gd,gkd->kd", precision.scale, moments.cross),
+        precision.scale,
+        moments.gram,
+        moments.square,
+        _index(precision.feature_pattern, moments),
+        np.stack([alpha, np.full_like(odds, np.inf) if weights.inclusion is None else odds]),
+    )
     second = given**2 + variance
-    if inclusion is None:
+    if weights.inclusion is None:
         return replace(weights, mean=mean, square=second, slab=second, variance=variance)
     square = inclusion * second
     slab = square + (1 - inclusion) / alpha[:, None]
@@ -165,9 +160,7 @@ def update_factors(
     mean = factors.mean.copy()
     precision = factors.prior(joint.group.max() + 1)[joint.group].T + square  # (factor, pattern)
     variance = (1 / precision)[:, joint.of_sample]
-    for k in range(len(mean)):
-        own = gram[k, k][joint.of_sample] * mean[k]
-        mean[k] = variance[k] * (pull[k] - _along(gram[k], mean, joint.of_sample) + own)
+    sweep_factors(mean, variance, pull, gram, joint.of_sample)
     return replace(factors, mean=mean, variance=variance)
 
 
@@ -183,14 +176,9 @@ def update_factor_relevance(factors: Factors, groups: Sequence[slice]) -> Factor
 
 def squared_residuals(weights: Weights, moments: Moments, pattern: Pattern, total: np.ndarray) -> np.ndarray:
     """Expected sum over samples of weight (y - sum_k z w)^2 (group, feature), given that of weight y^2."""
-    residual = total - 2 * np.einsum("gkd,kd->gd", moments.cross, weights.mean)
-    for group in range(len(total)):
-        gram, square = moments.gram[group], moments.square[group]
-        for k, mean in enumerate(weights.mean):
-            own = gram[k, k][pattern]
-            residual[group] += mean * _along(gram[k], weights.mean, pattern)
-            residual[group] += square[k][pattern] * weights.square[k] - own * mean**2
-    return residual
+    index = _index(pattern, moments)
+    whole = quadratic_part(weights.mean, weights.square, moments.gram, moments.square, index)
+    return total - 2 * np.einsum("gkd,kd->gd", moments.cross, weights.mean) + whole
 
 
 def update_noise(residual: np.ndarray, counts: np.ndarray) -> Gamma:
@@ -212,6 +200,11 @@ def explained_squares(mean: np.ndarray, moments: Moments, pattern: Pattern, tota
         removed = np.append(2 * cross - own, 2 * cross.sum() - (along * mean).sum())
         shares[group] = removed / whole if whole > 0 else 0.0
     return shares
+
+
+def _index(pattern: Pattern, moments: Moments) -> np.ndarray:
+    """The pattern of each feature as a number (feature,)."""
+    return np.arange(moments.gram.shape[-1])[pattern]
 
 
 def _along(gram: np.ndarray, mean: np.ndarray, pattern: Pattern) -> np.ndarray:
