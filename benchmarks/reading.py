@@ -27,7 +27,7 @@ def main() -> None:
     sequences = read_fasta(path)
     random = np.random.default_rng(0)
     codes = random.integers(0, 2, 8_000)
-    scores = np.clip(codes * 0.3 + random.random((8_000)) * 0.7, 0, 1)
+    scores = np.clip(codes * 0.3 + random.random(8_000) * 0.7, 0, 1)
     target = Target("binary", codes, ("negative", "positive"))
     both = np.column_stack([1 - scores, scores])
     steps: dict[str, Callable[[], object]] = {

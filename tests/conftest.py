@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from command_line import done
+
+settings.register_profile("chiasma", deadline=None)  # a busy machine is no failure
+settings.load_profile("chiasma")
 
 
 def _folder(variable: str, default: Path | None) -> Path | None:
