@@ -126,7 +126,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Factors of samples and the depth of each view of counts (sample, factor); if variational, views may be absent.
+        """Factors of samples, and depths of views of counts (sample, factor); a variational one takes any views.
 
         Depth is the logarithm of a sample's total over the median of the fit, 0 where the view is absent. The factors
         know nothing of it; with it counts can be rebuilt.
