@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from chiasma.core.errors import UsageError
+from chiasma.core.rng import generator
 from chiasma.methods.omics.spls.config import Config, nutrimouse, tiny
 from chiasma.methods.omics.spls.examples import example
 from chiasma.methods.omics.spls.model import Spls, build
+from chiasma.stats.folds import stratified_folds
 
 
 @pytest.mark.realdata
@@ -48,14 +50,49 @@ def test_selected_features_carry_the_signal(mode):
     }
 
 
-def test_state_goes_round():
+@pytest.mark.parametrize("mode", ["regression", "canonical"])
+def test_tuning_is_by_held_out_correlation_of_plain_refits(mode):
+    data = example(3)
+    x = {name: block.values for name, block in data.x.blocks.items()}
+    model = Spls(tune_grid=(2, 6), mode=mode, tune_folds=4).fit(x)
+    first, second = model.tuning_
+    assert set(first) == {(2, 2), (2, 6), (6, 2), (6, 6)}
+    assert first[model.keep_x_[0], model.keep_y_[0]] == max(first.values())
+    # The second component once more, by refits and predictions instead of deflated parts.
+    fold = stratified_folds(np.zeros(60, dtype=int), 4, random=generator(0, "tune"))
+    scores = np.zeros((2, 60))
+    for number in range(4):
+        inside = {name: block[fold != number] for name, block in x.items()}
+        keep = {"keep_x": (model.keep_x_[0], 6), "keep_y": (model.keep_y_[0], 2)}
+        fitted = Spls(mode=mode, **keep).fit(inside)
+        held = {name: block[fold == number] for name, block in x.items()}
+        scores[0, fold == number] = fitted.fitted_["gene"].place(held["gene"])[:, 1]
+        lipid = fitted.fitted_["lipid"]
+        if mode == "canonical":
+            scores[1, fold == number] = lipid.place(held["lipid"])[:, 1]
+        else:
+            first_alone = Spls(ncomp=1, keep_x=keep["keep_x"][:1], keep_y=keep["keep_y"][:1]).fit(inside)
+            told = first_alone.predict(held).to_numpy()
+            left = (held["lipid"] - told) / inside["lipid"].std(axis=0, ddof=1)
+            scores[1, fold == number] = left @ lipid.loadings[:, 1]
+    assert second[6, 2] == pytest.approx(np.corrcoef(scores)[0, 1], abs=1e-9)
+
+
+def test_one_number_given_the_other_tuned():
+    data = example(4)
+    model = Spls(keep_x=6, tune_grid=(3, 5)).fit(data.x, groups=np.arange(60) // 2)
+    assert model.keep_x_ == (6, 6) and set(model.keep_y_) <= {3, 5}
+
+
+@pytest.mark.parametrize("config", [tiny(), Config(tune_grid=(3, 8))], ids=str)
+def test_state_goes_round(config):
     data = example(2)
-    config = tiny()
     model = build(config).fit(data.x)
     arrays, meta = model.state()
     back = Spls.from_state(config, arrays, json.loads(json.dumps(meta)))
     assert np.array_equal(back.transform(data.x), model.transform(data.x))
     assert vars(back).keys() == vars(model).keys() and back.selected() == model.selected()
+    assert back.tuning_ == model.tuning_
 
 
 def test_wrong_settings_are_refused():

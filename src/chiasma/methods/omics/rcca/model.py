@@ -157,6 +157,7 @@ def _held_out_correlations(
 ) -> dict[tuple[float, float], float]:
     """Correlation of the first variates of samples that were held out, all folds together, for each pair of ridges."""
     nobody = np.zeros(len(one), dtype=np.int64)
+    groups = None if groups is None or len(np.unique(groups)) < 2 else groups
     fold = stratified_folds(nobody, config.tune_folds, random=generator(config.random_state, "tune"), unit=groups)
     variates = {pair: np.zeros((2, len(one))) for pair in pairs}
     for number in np.unique(fold):

@@ -7,18 +7,24 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from chiasma.core.config import Config as Base
+from chiasma.stats.plsda_config import check_keep
 
 
 class Config(Base):
     """What a sparse PLS between two views is made of; the defaults are those of mixOmics but for the kept features."""
 
     ncomp: int = Field(default=2, ge=1, description="components")
-    keep_x: tuple[int, ...] | int = Field(
-        default=25, description="features of the predictor kept at each component; more than there are means all"
+    keep_x: tuple[int, ...] | int | None = Field(
+        default=None,
+        description="features of the predictor kept at each component; more than there are means all; without it, "
+        "tuned by the correlation of both views' variates on samples held out of the train part",
     )
-    keep_y: tuple[int, ...] | int = Field(
-        default=25, description="features of the response kept at each component; more than there are means all"
+    keep_y: tuple[int, ...] | int | None = Field(default=None, description="the same of the response")
+    tune_grid: tuple[int, ...] = Field(
+        default=(5, 10, 20, 50), min_length=1, description="candidates for keep_x and keep_y where they are not given"
     )
+    tune_folds: int = Field(default=5, ge=2, description="folds of the tuning")
+    random_state: int = Field(default=0, description="seed of the tuning's folds, the only randomness")
     mode: Literal["regression", "canonical"] = Field(
         default="regression",
         description="regression: one view predicts the other; canonical: both are equal, each loses its own component",
@@ -32,14 +38,13 @@ class Config(Base):
     @model_validator(mode="after")
     def _lengths(self) -> Config:
         for name, keep in (("keep_x", self.keep_x), ("keep_y", self.keep_y)):
-            numbers = (keep,) * self.ncomp if isinstance(keep, int) else keep
-            if len(numbers) != self.ncomp or min(numbers) < 1:
-                raise ValueError(f"{name} needs {self.ncomp} numbers of at least 1, one a component")
+            if keep is not None:
+                check_keep(keep, self.ncomp, name)
         return self
 
 
 def default() -> Config:
-    """Two components of twenty-five features a view, the second view predicted from the first."""
+    """Two components, the second view predicted from the first, kept features tuned."""
     return Config()
 
 
