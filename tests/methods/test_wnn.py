@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from chiasma.core.errors import UsageError
+from chiasma.io.containers import add_results
 from chiasma.methods.omics.wnn.config import Config, embeddings, tiny
 from chiasma.methods.omics.wnn.examples import example
 from chiasma.methods.omics.wnn.model import Wnn, build
@@ -94,6 +95,9 @@ def test_cells_without_a_modality_state_and_weights():
     np.testing.assert_array_equal(back.transform(x), model.transform(x))
     np.testing.assert_array_equal(back.joint_.index, model.joint_.index)
     assert vars(back).keys() == vars(model).keys()
+    anndata = pytest.importorskip("anndata")
+    data = add_results(anndata.AnnData(np.zeros((90, 1))), model.results())
+    assert data.obsm["X_wnn"].shape == (90, 3) and data.uns["wnn"]["params"]["neighbours"] == 8
     assert model.shared_graph().shape == model.graph().shape == (90, 90)
 
 

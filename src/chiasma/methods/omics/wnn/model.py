@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from chiasma.core.errors import unknown_name
+from chiasma.io.containers import Results
 from chiasma.methods.omics.wnn.config import Config, by_view
 from chiasma.stats.graph_spectrum import spectral_layout
 from chiasma.stats.view_space import ViewSpace, learn_view_space
@@ -147,6 +148,15 @@ class Wnn(ViewsRepresentation):
 
         check_is_fitted(self, "joint_")
         return pd.DataFrame(self.joint_.weights, columns=list(self.joint_.views))
+
+    def results(self) -> Results:
+        """Layout, graphs and settings of the training cells, for `chiasma.io.containers.add_results`."""
+        check_is_fitted(self, "joint_")
+        facts = {"params": self.get_params(deep=False), "recall": dict(self.joint_.recall)}
+        graphs = {"wnn_connectivities": self.graph(), "wnn_shared": self.shared_graph()}
+        return Results(
+            obsm={"X_wnn": self.embedding_, "wnn_weights": self.joint_.weights}, obsp=graphs, uns={"wnn": facts}
+        )
 
     def figures(self) -> dict[str, tuple[Any, pd.DataFrame]]:
         """Weights of the views in the training cells, sorted, as a figure and its table."""
