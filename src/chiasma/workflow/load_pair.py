@@ -107,7 +107,7 @@ def query_dataset(pair: Pair, target: Target) -> Dataset:
 
 def load_query(path: Path | str, genes: np.ndarray, *, target: Target) -> Dataset:
     """A new query set for a stored reference with these genes; genes that it lacks are left out of the alignment."""
-    query = _turned(read_matrix(path), genes, where=path)
+    query = _turned(read_matrix(path), genes)
     total = query.values.sum(axis=1)
     shared = _shared(genes, query.features, where=path)
     place = {name: column for column, name in enumerate(query.features)}
@@ -123,7 +123,7 @@ def read_pair(inputs: Mapping[str, Any]) -> Pair:
     """Read reference, query, labels and sets, match genes, and leave out what cannot be used, counted."""
     labels = read_labels(inputs["labels"])
     reference, turned = orient(read_matrix(inputs["reference"]), labels)
-    query = _turned(read_matrix(inputs["query"]), reference.features, where="--query")
+    query = _turned(read_matrix(inputs["query"]), reference.features)
     totals = reference.values.sum(axis=1), query.values.sum(axis=1)
     shared = _shared(reference.features, query.features, where="--query")
     notes: dict[str, Any] = {
@@ -169,7 +169,7 @@ def _dataset(
     return Dataset(matrix.samples, matrix, target, np.arange(len(matrix)), "cell", columns)
 
 
-def _turned(matrix: Matrix, genes: np.ndarray, *, where: object) -> Matrix:
+def _turned(matrix: Matrix, genes: np.ndarray) -> Matrix:
     """The matrix with cells in rows, judged by which side names more genes of the reference."""
     known = set(genes.tolist())
     columns, rows = (sum(name in known for name in side) for side in (matrix.features, matrix.samples))
