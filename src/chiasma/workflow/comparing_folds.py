@@ -25,6 +25,8 @@ from chiasma.workflow.prepare import Prepared, training_part
 METRIC = "balanced_accuracy"
 LEFT_OUT = ("majority", "lasso-logistic")
 """Rivals that are not cross-validated: one knows nothing, the other would take longer than all else."""
+LEVEL = 0.05
+"""q, over all pairs, below which a difference counts as shown."""
 _FILE = "rivals_folds"
 
 
@@ -176,7 +178,7 @@ def _pairs(scores: Mapping[str, np.ndarray], n_folds: int) -> list[dict[str, Any
 
 
 def _verdict(table: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> str:
-    """The best, who is shown to be behind it, and who is not."""
+    """The best, who is shown to be behind it (q below LEVEL), and who is not."""
     ranked = sorted(table, key=lambda row: -row["value"])
     if len(ranked) < 2:
         return f"{ranked[0]['name']} alone was cross-validated." if ranked else ""
@@ -185,7 +187,7 @@ def _verdict(table: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, An
     open_: list[str] = []
     for row in ranked[1:]:
         pair = next(one for one in pairs if {one["a"], one["b"]} == {best, row["name"]})
-        (behind if pair["low"] * pair["high"] > 0 else open_).append(row["name"])
+        (behind if pair["q"] < LEVEL else open_).append(row["name"])
     second = ranked[1]
     text = f"In repeated cross-validation {best} is highest in balanced accuracy ({ranked[0]['value']:.3f})"
     text += f", then {second['name']} ({second['value']:.3f})."
