@@ -119,6 +119,20 @@ class Profile(nn.Module):
         return self.profile(h)[:, :, 20:-20], self.count(h[:, :, 10:-10].mean(2))
 
 
+class Halves(nn.Module):
+    """Even and odd positions apart, pooled by attention over the two: as our Enformer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = nn.Conv1d(4, 8, 5, padding=2), nn.Conv1d(8, 2, 3)
+
+    def forward(self, x):
+        h = self.conv(x)
+        even, odd = h[:, :, ::2], h[:, :, 1::2]
+        share = torch.sigmoid(even - odd)
+        return self.last(share * even + (1 - share) * odd)[:, :, 3::3]
+
+
 class Placed(nn.Module):
     """Weights for each position, an in-place activation, an input used twice, a strided convolution, one position."""
 
@@ -144,6 +158,7 @@ WRITTEN = {
     "attending": (Attending, 40),
     "ladder": (Ladder, 44),
     "profile": (Profile, 60),
+    "halves": (Halves, 44),
     "placed": (lambda: Placed(40), 40),
     "scanner": (Scanner, 40),
     "strands": (lambda: BothStrands(binned()), 70),
@@ -264,7 +279,7 @@ class Lying(nn.Module):
 
     def forward(self, x):
         self.calls += 1
-        return self.conv(x).relu().sum(2) * (1 if self.calls > 2 else 1.01)
+        return self.conv(x).relu().sum(2) * (1 if self.calls > 3 else 1.01)
 
 
 def test_a_model_that_decides_by_values_is_not_followed():
@@ -315,6 +330,41 @@ def test_a_trace_serves_any_number_of_sequences():
     x = one_hot(sequences(7, 40))
     with torch.no_grad():
         np.testing.assert_allclose(found.run(x)[found.outputs[0]], model(x), atol=1e-6)
+
+
+def test_what_a_model_keeps_from_its_first_call_stays_usable():
+    class Keeping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.kept = nn.Conv1d(4, 3, 5), None
+
+        def forward(self, x):
+            if self.kept is None:
+                self.kept = torch.linspace(0, 1, x.shape[2] - 4)
+            return (self.conv(x) * self.kept).sum(2)
+
+    torch.manual_seed(0)
+    model = Keeping().eval()
+    found = all_substitutions(model, sequences(2, 40), method="windows")
+    np.testing.assert_allclose(found.output, model(one_hot(sequences(2, 40))).detach(), atol=1e-6)
+
+
+def test_a_model_that_spares_memory_without_gradients_is_followed_with_them():
+    class Sparing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv1d(4, 3, 5)
+
+        def forward(self, x):
+            if torch.is_grad_enabled():
+                return self.conv(x).relu().sum(2)
+            out = x.new_empty(len(x), 3, x.shape[2] - 4)
+            for channel in range(3):
+                out[:, channel] = self.conv(x)[:, channel]
+            return out.relu().sum(2)
+
+    torch.manual_seed(0)
+    assert_exact(Sparing(), sequences(2, 40))
 
 
 def test_bad_requests_are_named():

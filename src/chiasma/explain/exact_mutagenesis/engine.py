@@ -210,7 +210,10 @@ class Engine:
             args, kwargs = fill((call.args, call.kwargs), _Layered(found, self.trace.constants), 2)
             ended = (name for name in call.inputs if last[name] == index and call.inputs.count(name) == 1)
             block.spent = self.plan.mutable.intersection(ended)
-            found[call.name] = answer(block, call, args, kwargs)
+            try:
+                found[call.name] = answer(block, call, args, kwargs)
+            except (NotLocalError, StepError) as error:
+                raise NotTraceableError(f"{call.kind} {error}, for some edits only") from error
             for name in call.inputs:
                 if last[name] == index and name not in self.plan.crossing:
                     found.pop(name, None)

@@ -90,8 +90,14 @@ def answer(block: Block, call: Call, args: tuple[Any, ...], kwargs: dict[str, An
     if handler is not None:
         try:
             return handler(block, call, *args, **kwargs)
-        except (TypeError, IndexError, AttributeError) as error:  # a form of the operation that the handler never met
-            raise NotLocalError(f"in a form that has no window ({error})") from error
+        except (
+            TypeError,
+            ValueError,
+            IndexError,
+            AttributeError,
+            RuntimeError,
+        ) as error:  # a form of the operation that the handler never met
+            raise NotLocalError(f"in a form that has no window ({str(error)[:100]})") from error
     if _entrywise(call.function) and any(isinstance(item, Window) for item in args):
         return pointwise.pointwise(block, call, *args, **kwargs)
     raise NotLocalError("mixes positions")

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chiasma.explain.exact_mutagenesis.convolution import require_step
+from chiasma.explain.exact_mutagenesis.convolution import reached, require_step
 from chiasma.explain.exact_mutagenesis.pointwise import aligned
 from chiasma.explain.exact_mutagenesis.windows import Block, Each, Flat, NotLocalError, Window
 
@@ -149,10 +149,20 @@ def slice_(
         index = [slice(None)] * x.data.ndim
         index[x.axis_in_data(axis)] = slice(start, end, step)
         return replace(x, name=call.name, data=x.data[tuple(index)])
-    if step != 1:
-        raise NotLocalError("takes every so many positions")
     begin = range(x.length)[slice(start, end)].start
+    if step != 1:
+        return _thinned(block, call, x, begin=begin, step=step)
     return cropped(block, call, x, first=x.first - begin)
+
+
+def _thinned(block: Block, call: Call, x: Window, *, begin: int, step: int) -> Window:
+    """Every so many positions: result o is input begin + o * step."""
+    x = block.as_changes(x)
+    first, width = reached(x, taps=1, stride=step, padding=-begin, dilation=1)
+    data = x.data[first * step + begin - x.first :: step] if width else x.data.new_zeros((1, *x.data.shape[1:]))
+    length = call.shape[x.axis]
+    thinned = replace(x, data=data, first=first, step=x.step // step)
+    return cropped(block, call, replace(thinned, length=length), first=first)
 
 
 def cropped(block: Block, call: Call, x: Window, *, first: int) -> Window:

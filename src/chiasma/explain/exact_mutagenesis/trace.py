@@ -125,7 +125,22 @@ def trace(model: Callable[[Any], Any], x: Any) -> Trace:
         NotTraceableError: it leaves torch, decides by values, or writes into part of a tensor.
         UsageError: it is random, or normalises by the batch.
     """
-    graphs = [_graph(model, x, n) for n in (2, 3)]
+    import torch
+
+    with torch.no_grad():
+        model(x)  # what a model keeps from its first call must be real tensors, not ours without content
+    try:
+        return _traced(model, x, recording=False)
+    except NotTraceableError as error:
+        try:  # what a model does in parts to spare memory, it does at once where gradients are recorded
+            return _traced(model, x, recording=True)
+        except NotTraceableError:
+            raise error from None
+
+
+def _traced(model: Callable[[Any], Any], x: Any, *, recording: bool) -> Trace:
+    """`trace`, with or without gradients being recorded meanwhile."""
+    graphs = [_graph(model, x, n, recording=recording) for n in (2, 3)]
     two, three = (list(graph.graph.nodes) for graph in graphs)
     if [str(node.target) for node in two] != [str(node.target) for node in three]:
         raise NotTraceableError("it does different operations on two sequences and on three")
@@ -154,13 +169,13 @@ def trace(model: Callable[[Any], Any], x: Any) -> Trace:
     return Trace(source, tuple(calls), constants, outputs, single, uses)
 
 
-def _graph(model: Callable[[Any], Any], x: Any, n: int) -> Any:
+def _graph(model: Callable[[Any], Any], x: Any, n: int, *, recording: bool) -> Any:
     import torch
     from torch.fx.experimental.proxy_tensor import make_fx
 
     empty = torch.zeros((n, *x.shape[1:]), dtype=x.dtype, device=x.device)
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(recording):
             record = make_fx(model, tracing_mode="fake", pre_dispatch=True, _allow_non_fake_inputs=True)
             return record(empty)
     except UsageError:
