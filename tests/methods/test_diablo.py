@@ -125,6 +125,14 @@ def test_every_test_sample_gets_the_same_class(fitted, test_set, recorded, dista
 
 
 @pytest.mark.realdata
+@pytest.mark.parametrize("vote", ["weighted", "majority"])
+def test_faithful_answers_as_mixomics_did(train, test_set, recorded, vote):
+    model = build(breast_tcga().replace(faithful=True, distance="mahalanobis", vote=vote)).fit(*train)
+    theirs = table(recorded / f"test_{vote}vote_mahalanobis.dist.csv")["comp2"].astype(object)
+    assert list(model.predict(test_set[0])) == theirs.where(theirs.notna(), None).tolist()
+
+
+@pytest.mark.realdata
 def test_test_set_without_protein(fitted, test_set):
     x, truth = test_set
     confusion = pd.crosstab(truth, fitted.predict(x)).to_numpy().tolist()

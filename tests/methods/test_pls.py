@@ -100,3 +100,11 @@ def test_what_cannot_be_used_is_refused():
     holed = {name: np.where(np.random.default_rng(0).random(b.shape) < 0.2, np.nan, b) for name, b in x.items()}
     with pytest.warns(ConvergenceWarning, match="max_iter"):  # without holes the start is the solution
         Pls(max_iter=1, tol=1e-30).fit(holed)
+
+
+@pytest.mark.parametrize("settings", [{}, {"mode": "canonical"}, {"response": "gene"}], ids=str)
+def test_a_view_of_one_feature_and_more_components_than_rank(settings):
+    x = {"gene": views(5)["gene"][:, :4], "lipid": views(5)["lipid"][:, :1]}
+    model = Pls(ncomp=6, **settings).fit(x)
+    assert np.isfinite(model.transform(x)).all() and model.transform(x).shape == (60, 6)
+    assert all(np.isfinite(told).all() for told in model.reconstruct(model.transform(x)).values())

@@ -153,3 +153,10 @@ def test_what_cannot_be_used_is_refused():
         Rgcca(tau=1.0, keep_x={"genes": 4}).fit(x)
     with pytest.raises(ValueError, match="two or more views"):
         build(default()).fit({"gene": x["gene"]})
+
+
+@pytest.mark.parametrize("settings", [{}, {"tau": 1.0, "keep_x": 2}], ids=str)
+def test_a_view_of_one_feature_and_more_components_than_rank(settings):
+    x = {name: block[:, :width] for (name, block), width in zip(views(5).items(), (6, 1, 3))}
+    model = Rgcca(ncomp=4, **settings).fit(x)
+    assert np.isfinite(model.transform(x)).all() and model.transform(x).shape == (60, 4)
