@@ -231,9 +231,11 @@ def test_the_curvature_of_counts_is_an_upper_bound():
 
 
 @pytest.mark.parametrize("patterns", [1, 5, 40])
-def test_grams_under_many_weights(patterns):
+@pytest.mark.parametrize("filled", [1.0, 0.2])
+def test_grams_under_many_weights(patterns, filled):
     random = np.random.default_rng(patterns)
     rows, weights = random.standard_normal((4, 9)), random.random((patterns, 9))
+    weights[random.random((patterns, 9)) > filled] = 0
     found = weighted_gram(rows, weights)
     for p in range(patterns):
         slow = sum(weights[p, i] * np.outer(rows[:, i], rows[:, i]) for i in range(9))
