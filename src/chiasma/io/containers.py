@@ -120,7 +120,7 @@ def add_results(data: Any, results: Results) -> Any:
     _require_lengths("obsp", results.obsp, data.n_obs)
     _require_lengths("varm", results.varm, data.n_vars)
     parts: dict[str, Mapping[str, Any]] = {"obsm": results.obsm, "obsp": results.obsp, "varm": results.varm}
-    if hasattr(data, "layers"):
+    if getattr(data, "layers", None) is not None:
         _require_lengths("layers", results.layers, data.n_obs)
         parts["layers"] = results.layers
     elif results.layers:
