@@ -125,7 +125,7 @@ def default() -> Config:
 
 def tiny() -> Config:
     """For tests: seconds on a CPU."""
-    training = TrainingConfig(epochs=8, batch_size=8, learning_rate=5e-3, schedule="constant", weight_decay=0.0)
+    training = TrainingConfig(epochs=4, batch_size=8, learning_rate=5e-3, schedule="constant", weight_decay=0.0)
     return Config(
         length=1024,
         crop=4,

@@ -141,7 +141,7 @@ def tiny() -> Config:
     sizes = {"length": 1024, "crop": 8, "stem_filters": 8, "filters_first": 8, "channels": 16, "divisible_by": 4}
     sizes |= {"tower": 3, "layers": 1, "attention_heads": 2, "key": 4, "value": 8, "position_features": 8}
     sizes |= {"rotated": 4, "final_channels": 16, "segment": 256, "max_shift": 1}
-    training = TrainingConfig(epochs=8, batch_size=8, learning_rate=5e-3, schedule="constant", weight_decay=0.0)
+    training = TrainingConfig(epochs=4, batch_size=8, learning_rate=5e-3, schedule="constant", weight_decay=0.0)
     return Config.parse({**sizes, "tracks": {"human": 5}, "training": training})
 
 

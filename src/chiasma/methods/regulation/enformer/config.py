@@ -88,7 +88,7 @@ def tiny() -> Config:
     """For tests: seconds on a CPU."""
     sizes = {"length": 1024, "crop": 4, "channels": 16, "divisible_by": 4, "tower": 3, "layers": 1}
     sizes |= {"attention_heads": 2, "key": 4, "position_features": 12, "segment": 256, "max_shift": 1}
-    training = TrainingConfig(epochs=8, batch_size=8, learning_rate=5e-3, schedule="constant", weight_decay=0.0)
+    training = TrainingConfig(epochs=4, batch_size=8, learning_rate=5e-3, schedule="constant", weight_decay=0.0)
     return Config.parse({**sizes, "dropout": 0.1, "tracks": {"human": 5, "mouse": 3}, "training": training})
 
 

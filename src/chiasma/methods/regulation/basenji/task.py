@@ -1,0 +1,25 @@
+"""The task: windows and their tracks, with the Poisson loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chiasma.data.dataset import Dataset
+from chiasma.data.split import Split
+from chiasma.fit.track_task import TrackTask
+from chiasma.methods.regulation.basenji.config import Config
+from chiasma.nn.losses import poisson
+
+
+def make_task(
+    config: Config,
+    data: Dataset,
+    split: Split | None,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    executor: str = "serial",
+    workers: int = 1,
+) -> TrackTask:
+    """The task of a configuration; nothing is simulated, so executor and workers have no work."""
+    return TrackTask(config, data, split, loss=poisson, meta=meta)
