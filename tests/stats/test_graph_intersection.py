@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -125,3 +126,16 @@ def test_connectivity_is_reported():
     blocks = sparse.csr_array(sparse.block_diag([np.ones((3, 3)) - np.eye(3), np.ones((2, 2)) - np.eye(2), [[0.0]]]))
     found = connectivity(tidy(blocks))
     assert found == {"components": 3, "largest_share": 0.5, "edges_per_sample": 8 / 6, "isolated": 1}
+
+
+@pytest.mark.realdata
+def test_the_courses_cells_at_the_courses_weight(umap, data_dir):
+    folder = data_dir / "omics" / "citeseq"
+    adt = pd.read_csv(folder / "scProteomics_CITEseq.txt.gz", sep="\t", index_col=0, nrows=300).drop(columns="cluster")
+    rna = pd.read_csv(folder / "synthetic_rna_embedding_8617x20.csv.gz", index_col=0).loc[adt.index]
+    one, two = fuzzy_graph(rna.to_numpy(), 17), fuzzy_graph(np.log1p(adt.to_numpy(float)), 17)
+    expected = umap.general_simplicial_set_intersection(theirs(one), theirs(two), weight=0.45)
+    own = intersect([one, two], weights=[0.55, 0.45])
+    assert own.nnz > 5000 and abs(own - expected).max() < 2e-8
+    reset = umap.reset_local_connectivity(expected)
+    assert abs(reset_local_connectivity(own) - reset).max() < 1e-6
