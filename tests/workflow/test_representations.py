@@ -221,6 +221,7 @@ def test_methods_without_a_target_are_compared(paths: dict[str, Path], unlabelle
     assert unlabelled.exists()
 
 
+@pytest.mark.slow
 def test_single_views_face_several_on_the_same_folds(paths: dict[str, Path], tmp_path: Path) -> None:
     views = ("--view", f"rna={paths['rna']}", "--view", f"protein={paths['protein']}", "--labels", paths["labels"])
     words = (*views, *QUICK, "--no-explain", "--json")
