@@ -2,8 +2,10 @@
 
 Both start from the same principal components, so that the same bound after the same number of iterations is checked
 before any time is believed. Without mofapy2 (`pip install mofapy2`) its column stays empty. MOFA-FLEX 0.1.2, the second
-peer, installs beside torch; it is fitted with `--flex`, by stochastic gradients until its own early stopping, so that
-only what it finds, and not its iterations, can be compared.
+peer, installs beside torch (`pip install mofaflex`); it is fitted with `--flex`, by stochastic gradients over a fixed
+number of epochs, so that only what it finds, and not its iterations, can be compared. On 500 samples by 3 x 200 it took
+11 s of CPU for 200 epochs where this takes 0.5 s, and found the true factors as well (least correlation 0.9957 against
+0.9959).
 
     CHIASMA_DATA=... OMP_NUM_THREADS=1 python benchmarks/mofa.py [--json] [--flex]
 """
@@ -16,6 +18,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -30,6 +33,8 @@ from chiasma.methods.omics.mofa.model import build
 
 Views = Mapping[str, np.ndarray]
 REPEATS = 3
+EPOCHS = 200
+"""Of MOFA-FLEX: its own early stopping takes minutes even on 500 samples."""
 
 
 def simulate(n: int, width: int, factors: int, *, seed: int = 2018) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -103,6 +108,7 @@ def flex(views: Views, axes: np.ndarray) -> dict[str, float]:
     import anndata
     import mofaflex
 
+    folder = Path(tempfile.mkdtemp())  # it writes its result to a file, asked or not
     start = time.process_time()
     samples = [f"s{row}" for row in range(len(axes))]
     data = {"all": {name: _annotated(anndata, values, samples, name) for name, values in views.items()}}
@@ -116,7 +122,7 @@ def flex(views: Views, axes: np.ndarray) -> dict[str, float]:
                 likelihoods=dict.fromkeys(views, "Normal"),
                 init_factors="pca",
             ),
-            mofaflex.TrainingOptions(device="cpu", seed=2018, early_stopper_patience=20),
+            mofaflex.TrainingOptions(device="cpu", seed=2018, max_epochs=EPOCHS, save_path=folder / "flex.h5"),
         )
     found = model.get_factors()["all"].loc[samples].to_numpy()
     return {"cpu_s": time.process_time() - start, "span": span(found, axes)}
