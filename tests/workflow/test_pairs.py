@@ -107,7 +107,8 @@ def test_what_cannot_be_used_is_refused(files: dict[str, Path], tmp_path: Path) 
 def test_cells_of_the_same_name_are_told_apart_and_sets_are_read(files: dict[str, Path], tmp_path: Path) -> None:
     sets = tmp_path / "sets.csv"
     pd.DataFrame({"donor": ["a", "b"] * 40}, index=[f"cell{row:03d}" for row in range(80)]).to_csv(sets)
-    data, split = load_pair({**files, "query": files["reference"], "query_labels": files["labels"], "sets": sets}, FitOptions(seed=1))
-    assert not data.problems() or "query:cell" in str(data.ids)
-    del split
+    inputs = {**files, "query": files["reference"], "query_labels": files["labels"], "sets": sets}
+    data, split = load_pair(inputs, FitOptions(seed=1))
+    assert data.problems() == []
+    assert all(name.startswith("query:cell") for name in data.ids[split.part == "test"])
     assert set(data.columns["set"]) == {"a", "b"}

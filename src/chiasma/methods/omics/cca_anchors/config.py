@@ -25,7 +25,9 @@ class Config(Base):
     )
     k_score: int = Field(default=30, ge=1, description="neighbours whose overlap scores an anchor")
     k_weight: int = Field(
-        default=50, ge=1, description="anchor cells near a query cell that have a say; lowered to those there are"
+        default=50,
+        ge=1,
+        description="anchor cells near a query cell that have a say; at most a quarter of the query's cells",
     )
     sd_weight: float = Field(default=1.0, gt=0, description="bandwidth of the kernel that weighs anchors")
     weight_space: Literal["joint", "query"] = Field(

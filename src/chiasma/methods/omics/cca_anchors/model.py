@@ -20,6 +20,9 @@ from chiasma.stats.counts import principal_components, scale_features
 from chiasma.stats.pair_transfer import Aligned, Cells, PairTransfer
 from chiasma.stats.wnn import unit_rows
 
+QUARTER, FEWEST = 4, 5
+"""A query cell listens to anchor cells up to a quarter of the query, or five."""
+
 
 class CcaAnchors(PairTransfer):
     """Keeps a reference; a query set is tied to it by anchors, takes over its types and is corrected towards it.
@@ -68,7 +71,9 @@ class CcaAnchors(PairTransfer):
             space = cells.components(config.ncomp)[n:]
         else:
             space = principal_components(scale_features(second), config.ncomp)[0]
-        weights = transfer_weights(space, anchors, k_weight=config.k_weight, sd_weight=config.sd_weight)
+        # All anchor cells together would blur a small query: Seurat refuses it, here fewer are listened to.
+        k_weight = min(config.k_weight, max(len(second) // QUARTER, FEWEST))
+        weights = transfer_weights(space, anchors, k_weight=k_weight, sd_weight=config.sd_weight)
         return anchors, weights, common
 
 
