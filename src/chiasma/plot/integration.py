@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chiasma.data.results import Figure
-from chiasma.plot.style import MUTED, PALETTE, WIDE, drawing, seal, shorten, thin
+from chiasma.plot.style import MUTED, PALETTE, SMALL, WIDE, drawing, seal, shorten, thin
 
 _MOST = 1500
 """Cells drawn; more are thinned evenly."""
@@ -41,6 +41,33 @@ def plot_integration(places: Mapping[str, np.ndarray], sets: Sequence[str], type
             title="Reference and query before and after alignment",
             table=rows,
             caption="First two axes of each space; above by set, below by type (grey where unknown).",
+        )
+
+
+def plot_mixing(before: Mapping[str, float], after: Mapping[str, float]) -> Figure:
+    """Figures of mixing and conservation, before and after alignment, each from 0 to 1.
+
+    Args:
+        before: value by name.
+        after: value of the same names.
+    """
+    names = list(before)
+    with drawing(SMALL, 2.9) as (canvas, axes):
+        for shift, color, word, values in ((-0.19, MUTED, "before", before), (0.19, PALETTE[0], "after", after)):
+            rows = np.arange(len(names)) + shift
+            axes.barh(rows, [values[name] for name in names], height=0.36, color=color, label=word)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("0 to 1, higher is better")
+        axes.grid(axis="y", visible=False)
+        axes.legend(fontsize=8)
+        return seal(
+            canvas,
+            name="mixing",
+            title="Mixing of sets and conservation of types",
+            table={"figure": names, "before": [before[n] for n in names], "after": [after[n] for n in names]},
+            caption="ilisi and kbet: sets mixed around each cell; clisi, silhouette and ari: types apart.",
         )
 
 

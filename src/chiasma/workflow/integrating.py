@@ -55,7 +55,7 @@ def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> Non
     write_json(out / "mixing.json", record)
     if (folder / "metrics.json").exists():
         write_json(folder / "metrics.json", {**read_json(folder / "metrics.json"), "integration": record})
-    _draw(folder / "figures", fitted, aligned, cells)
+    _draw(folder / "figures", fitted, aligned, cells, figures)
     _write_container(out / "integrated.h5ad", fitted, pair, aligned, cells)
 
 
@@ -111,12 +111,15 @@ def _write_table(path: Path, columns: Mapping[str, Any]) -> None:
         pq.write_table(pa.table(dict(columns)), handle)
 
 
-def _draw(folder: Path, fitted: Fitted, aligned: Aligned, cells: Mapping[str, list[str]]) -> None:
-    from chiasma.plot.integration import plot_integration
+def _draw(
+    folder: Path, fitted: Fitted, aligned: Aligned, cells: Mapping[str, list[str]], figures: Mapping[str, Any]
+) -> None:
+    from chiasma.plot.integration import plot_integration, plot_mixing
     from chiasma.plot.style import save_figure
 
     places = {"before": aligned.before, f"after {fitted.method.name}": aligned.after}
     save_figure(folder, plot_integration(places, cells["set"], cells["type"]))
+    save_figure(folder, plot_mixing(figures["before"], figures["after"]))
 
 
 def _write_container(path: Path, fitted: Fitted, pair: Pair, aligned: Aligned, cells: Mapping[str, list[str]]) -> None:
