@@ -67,8 +67,8 @@ def test_networks_learn_from_windows(method: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_basenji_finds_the_planted_motifs(tmp_path: Path) -> None:
-    data = planted_tracks(2, examples=200)
-    settings = {"epochs": 30, "batch_size": 8, "learning_rate": 5e-3, "schedule": "one-cycle", "weight_decay": 0.0}
+    data = planted_tracks(2, examples=120)
+    settings = {"epochs": 25, "batch_size": 8, "learning_rate": 5e-3, "schedule": "one-cycle", "weight_decay": 0.0}
     task = task_of("basenji", data, training=settings)
     model = build_seeded(module("basenji", "model").build, task.config, 4, seed=1)
     train(task, model, task.config.training, seed=1, folder=tmp_path, device="cpu", progress=Silent())
