@@ -24,6 +24,7 @@ _HOME = {
     "report": "citing",
     "resolve_model": "model",
     "reproduce": "reproducing",
+    "score_variants": "variants",
     "show_method": "listing",
     "simulate": "simulating",
 }

@@ -63,6 +63,8 @@ class OwnModel:
         target: its outputs; their names are empty until `measured` where the user named none.
         length: bases that it reads; None reads the longest sequence given.
         meta: the length read, once measured.
+        bin: bases in a bin of outputs along the sequence, (batch, bin, track); None where it is not said.
+        strand_pair: for each track the one of the same assay on the other strand; None where it is not said.
     """
 
     name: str
@@ -70,6 +72,8 @@ class OwnModel:
     target: Target
     length: int | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    bin: int | None = None
+    strand_pair: tuple[int, ...] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -225,7 +229,10 @@ def _own(found: Any, name: str) -> OwnModel:
     length = getattr(network, "length", getattr(found, "length", None))
     if length is not None and (not isinstance(length, int) or length < 1):
         raise UsageError("not a length", where=f"{name}, attribute length", got=length, expected="a number of bases")
-    return OwnModel(name, network, _target(columns, name), length)
+    size = getattr(network, "bin", getattr(found, "bin", None))
+    pair = getattr(network, "strand_pair", getattr(found, "strand_pair", None))
+    pair = None if pair is None else tuple(int(other) for other in pair)
+    return OwnModel(name, network, _target(columns, name), length, bin=size, strand_pair=pair)
 
 
 def _target(columns: Sequence[str], name: str) -> Target:
