@@ -10,11 +10,10 @@ from pathlib import Path
 
 from chiasma.core.errors import InputError, MismatchError, unknown_name
 from chiasma.core.files import content_hash
+from chiasma.io.download import download, named
 from chiasma.io.genome import cache_folder
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
-_TIMEOUT = 30
-"""Seconds that a server may stay silent."""
 
 
 @dataclass(frozen=True)
@@ -119,31 +118,7 @@ def check(name: str, *, catalogue: Path = CATALOGUE) -> Path:
 
 
 def _download(entry: NamedDataset, do: str) -> Path:
-    import pooch
-    import requests
-
     target = cache_folder() / "datasets" / entry.path
-    pooch.get_logger().setLevel("ERROR")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fetched = pooch.retrieve(
-            entry.url,
-            known_hash=f"sha256:{entry.sha256}",
-            fname=target.name,
-            path=target.parent,
-            downloader=pooch.HTTPDownloader(timeout=_TIMEOUT),
-        )
-    except (requests.RequestException, OSError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(
-            f"dataset {entry.name} cannot be downloaded", where=entry.url, got=reason, expected="a network", do=do
-        ) from error
-    except ValueError as error:
-        raise MismatchError(
-            f"dataset {entry.name} has changed at its address, and is refused",
-            where=entry.url,
-            got="another SHA-256",
-            expected=entry.sha256,
-            do=do,
-        ) from error
-    return Path(fetched)
+    with named(f"dataset {entry.name}", do):
+        download(entry.url, target, sha256=entry.sha256)
+    return target
