@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,14 +51,30 @@ def read_vcf(
         FormatError: truncated, unsorted (the line is named), no samples, no genotypes, mixed ploidy.
         MismatchError: no such contig or sample. InsufficientDataError: no site is left.
     """
-    wanted = parse_region(region)
+
+    def columns(in_file: Sequence[str]) -> SiteColumns:
+        chosen = choose_samples(in_file, samples=samples, populations=populations, where=path)
+        return SiteColumns(path, chosen, rules)
+
+    return _fill(path, parse_region(region), columns).finish()
+
+
+def fill_columns(path: Path | str, wanted: Region | None, columns: Callable[[Sequence[str]], SiteColumns]) -> None:
+    """Give the sites of a region to columns made from the names of the file's samples; there may be none.
+
+    Raises:
+        FormatError, MismatchError: as in `read_vcf`.
+    """
+    _fill(path, wanted, columns)
+
+
+def _fill(path: Path | str, wanted: Region | None, columns: Callable[[Sequence[str]], SiteColumns]) -> _Reader:
     with _open(path, wanted) as (header, lines):
-        chosen = choose_samples(header.samples, samples=samples, populations=populations, where=path)
-        reader = _Reader(path, header, wanted, SiteColumns(path, chosen, rules))
+        reader = _Reader(path, header, wanted, columns(header.samples))
         for where, line in lines:
             if not reader.take(where, line):
                 break
-    return reader.finish()
+    return reader
 
 
 @dataclass(frozen=True)
