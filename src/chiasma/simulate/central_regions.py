@@ -1,0 +1,84 @@
+"""Batches of regions by msprime, decoded at their central sites only; replicates of one history share its set-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.checks import require_module
+from chiasma.core.rng import derive_seed
+from chiasma.encode.central_sites import central_range, code_central
+
+
+def sample_sets(names: tuple[str, ...], sizes: tuple[int, ...]) -> list[Any]:
+    """Haplotypes of each population at time 0, for msprime."""
+    msprime = require_module("msprime", extra="population")
+    return [msprime.SampleSet(size, population=name, ploidy=1) for name, size in zip(names, sizes, strict=True)]
+
+
+def replicate_trees(
+    demography: Any,
+    samples: list[Any],
+    *,
+    number: int,
+    length: float,
+    mutation_rate: float,
+    recombination_rate: float,
+    seed: int,
+) -> Any:
+    """Tree sequences with mutations, one after another: standard coalescent, infinite sites.
+
+    Args:
+        demography: of msprime.
+        samples: of msprime.
+        number: how many.
+        length: bases.
+        mutation_rate: a base and generation.
+        recombination_rate: a base and generation.
+        seed: the same gives the same replicates.
+    """
+    msprime = require_module("msprime", extra="population")
+    model = msprime.BinaryMutationModel()
+    replicates = msprime.sim_ancestry(
+        samples,
+        demography=demography,
+        ploidy=2,
+        recombination_rate=recombination_rate,
+        sequence_length=length,
+        discrete_genome=False,
+        num_replicates=number,
+        random_seed=derive_seed(seed, "ancestry"),
+        record_provenance=False,
+    )
+    for index, ancestry in enumerate(replicates):
+        yield msprime.sim_mutations(
+            ancestry,
+            rate=mutation_rate,
+            model=model,
+            discrete_genome=False,
+            random_seed=derive_seed(seed, "mutations", index),
+            record_provenance=False,
+        )
+
+
+def decode_central(ts: Any, *, sites: int, tell_first: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Codes and distances of the central sites of a tree sequence (see `code_central`); other sites are not decoded.
+
+    Args:
+        ts: a tskit.TreeSequence with two alleles a site.
+        sites: columns.
+        tell_first: tell the distance before the first of them, as the original does of simulated regions.
+    """
+    tskit = require_module("tskit", extra="population")
+    positions = ts.sites_position
+    low, high = central_range(len(positions), sites)
+    variant = tskit.Variant(ts)
+    alleles = np.empty((ts.num_samples, high - low), np.int8)
+    for column, site in enumerate(range(low, high)):
+        variant.decode(site)
+        alleles[:, column] = variant.genotypes
+    before = None
+    if tell_first and high > low:
+        before = float(positions[low - 1]) if low else float(positions[0])
+    return code_central(alleles, positions[low:high], ts.sequence_length, sites=sites, before=before)
