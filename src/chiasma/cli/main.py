@@ -28,6 +28,7 @@ VERBS = {
     "notebook": "a runnable notebook about a run",
     "cite": "the BibTeX and a Methods paragraph of a run",
     "data": "named datasets: list, get, path",
+    "weights": "published checkpoints: list, get, check; used by name wherever a MODEL is asked for",
     "new": "the folder and test of a new method",
 }
 """Verbs and their one-line help; the module cli/VERB.py is imported when its verb is asked for."""

@@ -11,13 +11,16 @@ from typing import Any
 
 _HOME = {
     "audit": "auditing",
+    "check_weights": "weights_check",
     "cite": "citing",
     "compare": "comparing",
     "demo": "demonstrating",
     "design": "designing",
     "explain": "explaining",
     "fit": "fitting",
+    "get_weights": "weights",
     "list_methods": "listing",
+    "list_weights": "weights",
     "load_fitted": "fitted",
     "new_method": "scaffolding",
     "predict": "predicting",

@@ -1,4 +1,4 @@
-"""MODEL: a run folder, a folder of weights, `file.py:function`, or any network at hand.
+"""MODEL: a run folder, a folder of weights, published weights by name, `file.py:function`, or any network at hand.
 
 A method's name is no MODEL, and is refused naming the command that trains it. A user's file is run when it is named as
 `file.py:function`, and never otherwise.
@@ -103,12 +103,13 @@ class OwnModel:
         return model
 
     def remarks(self, data: Dataset) -> list[str]:
-        """A line that counts and names sequences shorter than the length read."""
+        """A line that counts and names sequences shorter than the length read; what is given of bins."""
+        lines = [f"each output is its mean over bins of {self.bin} bases"] if self.bin else []
         short = data.ids[_sequences(data).lengths < self.meta["length"]]
-        if not len(short):
-            return []
-        named = list_some(short, most=3)
-        return [f"{len(short):,} sequences shorter than {self.meta['length']} bases: padded with N ({named})"]
+        if len(short):
+            named = list_some(short, most=3)
+            lines.append(f"{len(short):,} sequences shorter than {self.meta['length']} bases: padded with N ({named})")
+        return lines
 
     def scores(self, data: Dataset, *, device: str = "auto") -> np.ndarray:
         """Outputs (example, output) of sequences brought to the length read, as the network gives them.
@@ -136,7 +137,9 @@ class OwnModel:
     def callable(self, *, device: str = "cpu") -> Any:
         """The network: a module as it is, so that every attribution serves; of other callables checked tensors."""
         del device
-        return self.network if _is_module(self.network) else self._checked
+        if not _is_module(self.network):
+            return self._checked
+        return _mean_over_bins(self.network) if self.bin else self.network
 
     def _outputs(self, codes: np.ndarray, *, device: Any) -> np.ndarray:
         """Outputs (sequence, output) of codes (sequence, position); a module is moved to the device given."""
@@ -165,6 +168,8 @@ class OwnModel:
         except Exception as error:
             expected = f"an answer to one-hot float32 (batch, base, position) of {tuple(x.shape)}"
             raise _failure("the model failed", self.name, error, expected=expected) from error
+        if self.bin and found.ndim == 3 and found.shape[2] == len(self.target.names):
+            found = found.mean(dim=1)
         if found.ndim != 2 or found.shape[0] != x.shape[0] or not found.shape[1]:
             raise InputError(
                 "the model's output has the wrong shape",
@@ -180,12 +185,13 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
     """What MODEL stands for.
 
     Args:
-        model: a run folder, a folder of weights, FILE.py:FUNCTION, a Fitted, an nn.Module or any callable. A function
-            maps one-hot DNA (batch, base=4, position) to (batch, output); one without arguments, or a class, returns
-            the network. Its attribute `columns` names the outputs, `length` the bases read.
+        model: a run folder, a folder of weights, published weights as NAME or NAME:HEAD, FILE.py:FUNCTION, a Fitted, an
+            nn.Module or any callable. A function maps one-hot DNA (batch, base=4, position) to (batch, output); one
+            without arguments, or a class, returns the network. Its attribute `columns` names the outputs, `length`
+            the bases read.
 
     Raises:
-        NotTrainedError: the name of a method without trained weights.
+        NotTrainedError: the name of a method without trained weights, or of published weights that are not here.
         UsageError, InputError: the file, or the function in it, is not there; or the file fails when it is run.
     """
     if isinstance(model, (Fitted, OwnModel)):
@@ -195,7 +201,7 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
     text = str(model)
     path, _, function = (text, "", "") if text.endswith(".py") else text.rpartition(":")
     if not path.endswith(".py"):
-        return load_fitted(model)
+        return _published(text) or load_fitted(model)
     named, choices = _run_file(path)
     if not function:
         raise UsageError(
@@ -206,6 +212,37 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
     if not callable(named.get(function)):
         raise unknown_name(f"function of {path}", function, choices)
     return _own(named[function], str(model))
+
+
+def _published(text: str) -> OwnModel | None:
+    """Published weights, NAME or NAME:HEAD, where no file or folder has that name."""
+    from chiasma.workflow.weights_catalogue import list_weights
+
+    name, _, head = text.partition(":")
+    entry = next((one for one in list_weights() if one.name == name), None)
+    if entry is None or Path(text).exists():
+        return None
+    from chiasma.workflow.weights_convert import load_published
+
+    found = load_published(entry, head or None)
+    target = Target("regression", np.zeros(0), found.names)
+    return OwnModel(text, found.network, target, found.length, bin=found.bin, strand_pair=found.strand_pair)
+
+
+def _mean_over_bins(network: Any) -> Any:
+    """A module that gives each track's mean over bins (batch, track) of one with bins (batch, bin, track)."""
+    from torch import nn
+
+    class MeanOverBins(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Any) -> Any:
+            found = self.network(x)
+            return found.mean(dim=1) if found.ndim == 3 else found
+
+    return MeanOverBins()
 
 
 def _own(found: Any, name: str) -> OwnModel:
