@@ -47,7 +47,7 @@ def slow_first_component(x, y, study, keep, sweeps):
 
 def test_component_equals_its_slow_twin():
     x, y, study = data_of(0)
-    model = Mint(ncomp=1, keep_x=7, tol=1e-28, max_iter=500).fit(x, y, groups=study)
+    model = Mint(ncomp=1, keep_x=7, tol=1e-28, max_iter=500).fit(x, y, study=study)
     ours, slow = model.model_.blocks["x"].loadings[:, 0], slow_first_component(x, y, study, 7, 100)
     np.testing.assert_allclose(ours * np.sign(ours @ slow), slow, atol=1e-9)
 
@@ -63,9 +63,9 @@ def test_one_study_is_sparse_plsda():
 def test_level_and_scale_of_a_study_change_nothing():
     x, y, study = data_of(2)
     turned = np.where((study == 3)[:, None], 7 * x + 100, x)
-    one, two = (build(tiny()).fit(each, y, groups=study) for each in (x, turned))
+    one, two = (build(tiny()).fit(each, y, study=study) for each in (x, turned))
     np.testing.assert_allclose(one.loadings()["x"], two.loadings()["x"], atol=1e-9)
-    np.testing.assert_allclose(one.predict_proba(x, groups=study), two.predict_proba(turned, groups=study), atol=1e-9)
+    np.testing.assert_allclose(one.predict_proba(x, study=study), two.predict_proba(turned, study=study), atol=1e-9)
 
 
 def test_a_study_left_out_is_told_better_than_without_studies():
@@ -73,8 +73,8 @@ def test_a_study_left_out_is_told_better_than_without_studies():
     right = {"mint": [], "spls-da": []}
     for name in range(6):
         inside = study != name
-        model = build(tiny()).fit(x[inside], y[inside], groups=study[inside])
-        right["mint"].append((model.predict(x[~inside], groups=study[~inside]) == y[~inside]).mean())
+        model = build(tiny()).fit(x[inside], y[inside], study=study[inside])
+        right["mint"].append((model.predict(x[~inside], study=study[~inside]) == y[~inside]).mean())
         plain = build_spls_da(SplsDaConfig(keep_x=8)).fit(x[inside], y[inside])
         right["spls-da"].append(plain.score(x[~inside], y[~inside]))
     assert np.mean(right["mint"]) > 0.9 > np.mean(right["spls-da"]) + 0.1
@@ -82,7 +82,7 @@ def test_a_study_left_out_is_told_better_than_without_studies():
 
 def test_signature_and_how_it_holds_in_each_study():
     data = example(4)
-    model = build(tiny()).fit(data.x, data.target.values, groups=data.unit)
+    model = build(tiny()).fit(data.x, data.target.values, study=data.unit)
     first = [row for row in model.selected() if row["component"] == 1]
     assert sum(row["feature"] < "gene10" for row in first) >= 7
     assert model.partial().shape == (6, 2) and (model.partial()["comp1"] > 0.7).all()
@@ -90,14 +90,14 @@ def test_signature_and_how_it_holds_in_each_study():
 
 def test_tuning_leaves_out_studies():
     x, y, study = data_of(5)
-    model = Mint(tune_grid=(1, 8, 40)).fit(x, y, groups=study)
+    model = Mint(tune_grid=(1, 8, 40)).fit(x, y, study=study)
     errors = model.tuning_errors_[0]
     assert set(errors) == {1, 8, 40} and errors[model.keep_x_[0]] == min(errors.values())
     wrong = np.zeros(len(y), dtype=bool)
     for name in range(6):
         inside = study != name
-        fitted = Mint(ncomp=1, keep_x=8).fit(x[inside], y[inside], groups=study[inside])
-        wrong[~inside] = fitted.predict(x[~inside], groups=study[~inside]) != y[~inside]
+        fitted = Mint(ncomp=1, keep_x=8).fit(x[inside], y[inside], study=study[inside])
+        wrong[~inside] = fitted.predict(x[~inside], study=study[~inside]) != y[~inside]
     assert errors[8] == pytest.approx(np.mean([wrong[y == code].mean() for code in (0, 1)]))
     assert build(default()).fit(x, y).keep_x_ == (20, 20)
 
@@ -108,26 +108,26 @@ def test_holes_names_and_state():
     holed[study == 2, 5] = 1.0  # constant in one study only
     names = np.array(["Li", "Wu", "Chen", "Guenther", "Yu", "Bock"], dtype=object)[study]
     config = Config(keep_x=(8, 4), distance="mahalanobis")
-    model = build(config).fit(holed, y, groups=names)
-    assert (model.predict(holed, groups=names) == y).mean() > 0.9
+    model = build(config).fit(holed, y, study=names)
+    assert (model.predict(holed, study=names) == y).mean() > 0.9
     arrays, meta = model.state()
     back = Mint.from_state(config, arrays, json.loads(json.dumps(meta)))
-    assert np.array_equal(back.predict_proba(holed, groups=names), model.predict_proba(holed, groups=names))
+    assert np.array_equal(back.predict_proba(holed, study=names), model.predict_proba(holed, study=names))
     assert vars(back).keys() == vars(model).keys()
     np.testing.assert_allclose(
-        model.predict_proba(holed[:1], groups=["Li"]), model.predict_proba(holed, groups=names)[:1]
+        model.predict_proba(holed[:1], study=["Li"]), model.predict_proba(holed, study=names)[:1]
     )
 
 
 def test_what_cannot_be_used_is_refused():
     x, y, study = data_of(0)
     with pytest.raises(ValueError, match="1 studies of one sample"):
-        build(tiny()).fit(x, y, groups=np.r_[study[:-1], 99])
-    assert list(build(tiny()).fit(x, y, groups=np.arange(72)).scaling_.studies) == ["all"]
+        build(tiny()).fit(x, y, study=np.r_[study[:-1], 99])
+    assert list(build(tiny()).fit(x, y).scaling_.studies) == ["all"]
     with pytest.raises(ValueError, match="1 studies of one sample"):
-        build(tiny()).fit(x, y, groups=study).predict(x[:1], groups=["new"])
+        build(tiny()).fit(x, y, study=study).predict(x[:1], study=["new"])
     with pytest.raises(ValueError, match="differ in number"):
-        build(tiny()).fit(x, y, groups=study[1:])
+        build(tiny()).fit(x, y, study=study[1:])
     for settings in ({"keep_x": (5,)}, {"keep_x": 0}, {"ncomp": 0}):
         with pytest.raises(UsageError):
             Mint(**settings).fit(x, y)

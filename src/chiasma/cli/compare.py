@@ -78,11 +78,17 @@ def _method(word: str) -> str:
 
 def _reading(names: list[str]) -> Card | None:
     """The card whose inputs are read: of a method of several views where there is one or a view is chosen, else the
-    first.
+    first; with the studies of samples where any of them takes notice of those.
     """
     cards = [find_card(_method(name)) for name in names]
     found = next((card for card in cards if card.data == "views"), cards[0] if cards else None)
-    if found is None or not any("@" in name for name in names):
+    if found is None:
+        return None
+    ports = {port.name for port in found.inputs}
+    study = next((port for card in cards for port in card.inputs if port.name == "study"), None)
+    if study is not None and "study" not in ports:
+        found = found.replace(inputs=(*found.inputs, study))
+    if not any("@" in name for name in names):
         return found
     from chiasma.workflow.prepare import reading_views
 

@@ -30,6 +30,7 @@ def predict(
     fasta: Path | None = None,
     region: str | None = None,
     samples: str | None = None,
+    study: str | None = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     device: str = "auto",
     seed: int = 1,
@@ -45,6 +46,7 @@ def predict(
     fasta: the genome, for BED and for bigWig.
     region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
     samples: sample table F[:COLUMN[=VALUE]] for genotypes.
+    study: FILE or FILE:COLUMN, study of each new sample by id, for methods fitted with studies.
     output: the suffix chooses .parquet .tsv .csv .json .bed .bedgraph or .bw (with --fasta); default a table on stdout.
     device: auto, cpu, cuda or mps.
     seed: root of any random choice.
@@ -57,6 +59,7 @@ def predict(
         "fasta": fasta,
         "region": region,
         "samples": samples,
+        "study": study,
     }
     if view:
         inputs["view"] = dict(name_and_file("view", text) for text in view)

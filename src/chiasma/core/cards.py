@@ -37,6 +37,7 @@ class Port(Config):
     required: bool = False
     repeat: bool = Field(default=False, description="given several times as NAME=FILE")
     predict_only: bool = Field(default=False, description="read by predict; a fit would not look at it, and refuses")
+    otherwise: str = Field(default="", description="input that is read in its place where it is not given")
     help: str = ""
 
 

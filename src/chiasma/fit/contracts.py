@@ -4,7 +4,7 @@ fit/task.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
@@ -37,6 +37,9 @@ def refusals(method: str) -> Iterator[None]:
         ) from error
 
 
+STUDY = "study"
+"""Column of a Dataset: name of each sample's study, for methods that take it into account."""
+
 State = tuple[dict[str, np.ndarray], dict[str, Any]]
 """Named arrays, and JSON-ready facts."""
 
@@ -46,11 +49,11 @@ class Estimator(Protocol):
     """A matrix method in scikit-learn's manners; constructor parameters are the fields of its configuration."""
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit to a table, or a mapping of tables (sample, feature), and classes (sample,); may take `groups`."""
+        """Fit to a table, or mapping of tables (sample, feature), and classes (sample,); may take `groups`, `study`."""
         ...
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each of `classes_` (sample, class)."""
+        """Probability of each of `classes_` (sample, class); may take `study`."""
         ...
 
     def state(self) -> State:
@@ -74,11 +77,11 @@ class Representation(Protocol):
     """
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from a table, or a mapping of tables (sample, feature); may take `groups`."""
+        """Learn from a table, or a mapping of tables (sample, feature); may take `groups`, `study`."""
         ...
 
     def transform(self, X: Any) -> np.ndarray:
-        """Factors of samples (sample, factor)."""
+        """Factors of samples (sample, factor); may take `study`."""
         ...
 
     def get_feature_names_out(self) -> Any:
@@ -117,11 +120,20 @@ class Procedure(Protocol):
         ...
 
 
-def fit_estimator(estimator: Any, x: Any, y: Any, *, unit: np.ndarray) -> Any:
-    """Fit, telling the unit of each sample (sample,) to estimators that ask for `groups`."""
-    if "groups" in signature(estimator.fit).parameters:
-        return estimator.fit(x, y, groups=unit)
-    return estimator.fit(x, y)
+def fit_estimator(estimator: Any, x: Any, y: Any, *, unit: np.ndarray, study: np.ndarray | None = None) -> Any:
+    """Fit, telling the unit of each sample (sample,) to those that ask for `groups`, its study to those for `study`."""
+    return estimator.fit(x, y, **_asked(estimator.fit, groups=unit, study=study))
+
+
+def ask(function: Callable[..., Any], x: Any, *, study: np.ndarray | None) -> Any:
+    """What a fitted model says of samples, told the study of each (sample,) where it asks for that and it is known."""
+    return function(x, **_asked(function, study=study))
+
+
+def _asked(function: Callable[..., Any], **known: Any) -> dict[str, Any]:
+    """Of what is known, what a function has a parameter for."""
+    wanted = signature(function).parameters
+    return {name: value for name, value in known.items() if name in wanted and value is not None}
 
 
 def fit_representation(model: Any, data: Dataset, x: Any, *, procedure: bool, seed: int) -> Any:
@@ -136,6 +148,4 @@ def fit_representation(model: Any, data: Dataset, x: Any, *, procedure: bool, se
     """
     if procedure:
         return model.fit(replace(data, target=Target("none", np.zeros(0), ())), seed=seed)
-    if "groups" in signature(model.fit).parameters:
-        return model.fit(x, groups=data.unit)
-    return model.fit(x)
+    return model.fit(x, **_asked(model.fit, groups=data.unit, study=data.columns.get(STUDY)))

@@ -225,7 +225,7 @@ def _divisions(unit: np.ndarray, *, seed: int, folds: int) -> list[tuple[np.ndar
     shuffled = generator(seed, "strength").permutation(len(names))
     count = 10 if folds == 1 else min(folds, len(names))
     fold = (shuffled % count)[member]
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds if folds > 1 else 1)]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count if folds > 1 else 1)]
 
 
 def _zeros(design: Design, problem: Problem) -> Coefficients:

@@ -69,7 +69,7 @@ def assign(
         f"cannot divide {len(dataset)} examples in {len(labels)} indivisible blocks: {failure}",
         where="split",
         expected="both classes in train and test, every part with examples",
-        do="ask for other fractions, name the chromosomes, or split otherwise (--split group|homology|locus)",
+        do="ask for other fractions (--valid-fraction 0 --calibration-fraction 0), or another --split",
     )
 
 

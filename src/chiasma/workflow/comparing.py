@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from chiasma.core.cards import find_card
 from chiasma.core.errors import MismatchError, UsageError
 from chiasma.core.files import read_json, write_json
+from chiasma.fit.contracts import STUDY
 from chiasma.run.folder import require_run
 from chiasma.workflow.comparing_folds import compare_folds
 from chiasma.workflow.evaluating import TestPart, read_test
@@ -63,14 +65,26 @@ def compare(
     if all((Path(name) / "run.json").exists() for name in methods):
         runs = [require_run(name) for name in methods]
     else:
-        runs = _fit_all({name: _plan(name, inputs, presets, chosen) for name in methods}, output, overwrite=overwrite)
+        given = {name: _inputs_of(name, methods, inputs or {}) for name in methods}
+        jobs = {name: _plan(name, given[name], presets, chosen) for name in methods}
+        runs = _fit_all(jobs, output, overwrite=overwrite)
     return compare_runs(runs, output=output, draws=chosen.draws)
+
+
+def _inputs_of(name: str, methods: Sequence[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of one method: studies are left out where it takes no notice of them, and another does."""
+    takes = {one: any(port.name == STUDY for port in find_card(_method_of(one)).inputs) for one in methods}
+    return {key: value for key, value in inputs.items() if key != STUDY or takes[name] or not any(takes.values())}
+
+
+def _method_of(name: str) -> str:
+    return name.partition("@")[0].partition(":")[0]
 
 
 def _plan(name: str, inputs: Mapping[str, Any] | None, presets: str, options: FitOptions) -> Job:
     """The fit that METHOD:PRESET@VIEWS asks for."""
     words, _, views = name.partition("@")
-    method, _, preset = words.partition(":")
+    method, preset = _method_of(name), words.partition(":")[2]
     chosen = options.replace(views=tuple(views.split("+"))) if views else options
     return plan(method, inputs, preset=preset or presets, options=chosen)
 
@@ -169,7 +183,8 @@ def require_same(first: Path, other: Path) -> None:
     from chiasma.split.table import read_split
 
     one, two = (read_json(run / "run.json")["identity"] for run in (first, other))
-    differing = [f"input {name}" for name in one["inputs"] if one["inputs"][name] != two["inputs"].get(name)]
+    inputs = [name for name in one["inputs"] if name.partition(".")[0] != STUDY]
+    differing = [f"input {name}" for name in inputs if one["inputs"][name] != two["inputs"].get(name)]
     differing += ["seed"] if one["options"]["seed"] != two["options"]["seed"] else []
     here, there = (read_split(run / "split.parquet") for run in (first, other))
     if not (np.array_equal(here.ids, there.ids) and np.array_equal(here.part, there.part)):

@@ -13,8 +13,9 @@ from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Views
-from chiasma.fit.contracts import fit_estimator
+from chiasma.fit.contracts import STUDY, ask, fit_estimator
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
+from chiasma.workflow.groups import add_study
 from chiasma.workflow.head import build_model
 
 STEADY = 0.8
@@ -133,12 +134,14 @@ def cross_validate(
             held = np.flatnonzero(numbers[repeat] == fold)
             train = np.flatnonzero(numbers[repeat] != fold)
             inside = data.take(train)
-            estimator = fit_estimator(make_estimator(), inside.x, codes[train], unit=inside.unit)
-            new = data.take(held).x
-            answer = [-1 if label is None else int(label) for label in estimator.predict(new)]
+            known = inside.columns.get(STUDY)
+            estimator = fit_estimator(make_estimator(), inside.x, codes[train], unit=inside.unit, study=known)
+            outside = data.take(held)
+            new, study = outside.x, outside.columns.get(STUDY)
+            answer = [-1 if label is None else int(label) for label in ask(estimator.predict, new, study=study)]
             predicted[repeat, held] = answer
             place = held[:, None], np.asarray(estimator.classes_, dtype=int)
-            probabilities[repeat, *place] = estimator.predict_proba(_only(new, shown))
+            probabilities[repeat, *place] = ask(estimator.predict_proba, _only(new, shown), study=study)
             rows = estimator.selected() if hasattr(estimator, "selected") else []
             for row in rows:
                 key = (row["view"], row["component"], row["feature"])
@@ -220,6 +223,7 @@ def cross_validate_files(
         data, _ = load_views(given["view"], given["labels"], seed=seed, groups=given.get("groups"), partial=partial)
     else:
         data, _ = load_matrix(given["matrix"], given["labels"], seed=seed, groups=given.get("groups"))
+    data = add_study(data, loaded.card, given)
     chosen = loaded.configure(config, preset=preset)
     found = cross_validate(
         lambda: build_model(loaded, chosen, classes=True, seed=seed),

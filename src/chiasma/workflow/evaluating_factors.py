@@ -14,6 +14,7 @@ from chiasma.core.files import atomic_write, read_json, write_json
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.results import Estimate
+from chiasma.fit.contracts import STUDY, ask
 from chiasma.metrics.embedding import Agreement, Kept, Score, neighbourhoods, neighbours_of, reconstruction
 from chiasma.rivals.projection import Projection, Standard, projection_rivals
 from chiasma.workflow.fitted import Fitted
@@ -114,7 +115,9 @@ def _score_all(
     rebuilt = {rival.name: rival.reconstruct(factors[rival.name]) for rival in rivals}
     representation = representation_of(fitted.model)
     if hasattr(representation, "reconstruct"):
-        rebuilt[fitted.method.name] = standard.rebuilt(representation.reconstruct(own))
+        rebuilt[fitted.method.name] = standard.rebuilt(
+            ask(representation.reconstruct, own, study=test.columns.get(STUDY))
+        )
     whole = np.flatnonzero(np.all([~np.isnan(block).all(axis=1) for block in truth.values()], axis=0))
     if len(whole) > MOST:
         whole = np.sort(generator(seed, "neighbours").permutation(whole)[:MOST])

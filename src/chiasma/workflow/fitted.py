@@ -14,7 +14,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import MismatchError, NotTrainedError, list_some
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
-from chiasma.fit.contracts import refusals
+from chiasma.fit.contracts import STUDY, ask, refusals
 from chiasma.run.folder import require_run
 from chiasma.workflow.head import Headed, factors_of, representation_of
 from chiasma.workflow.method import Method, load_method
@@ -61,13 +61,13 @@ class Fitted:
             return np.asarray(self.model.scores(data), dtype=np.float64)
         x = as_frames(data.x, self.meta.get("features"))
         with refusals(self.method.name):
-            return self._placed(np.asarray(self.model.predict_proba(x)))
+            return self._placed(np.asarray(ask(self.model.predict_proba, x, study=data.columns.get(STUDY))))
 
     def factors(self, data: Dataset) -> np.ndarray:
         """Where samples lie on the factors of a representation (sample, factor)."""
         x = as_frames(data.x, self.meta.get("features"))
         with refusals(self.method.name):
-            return factors_of(representation_of(self.model), x)
+            return factors_of(representation_of(self.model), x, study=data.columns.get(STUDY))
 
     def _placed(self, found: np.ndarray) -> np.ndarray:
         """Columns where the target has their classes: an estimator knows only those it met, in an order of its own."""

@@ -13,7 +13,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import InsufficientDataError
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
-from chiasma.fit.contracts import State, fit_representation
+from chiasma.fit.contracts import STUDY, State, ask, fit_representation
 from chiasma.rivals.linear import Held, LinearFit, fit_linear
 from chiasma.workflow.method import Method
 
@@ -39,7 +39,7 @@ class Headed:
     def __init__(self, embedding: Any, *, procedure: bool = False, seed: int = 1) -> None:
         self.embedding, self.procedure, self.seed = embedding, procedure, seed
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None, study: Any = None) -> Self:
         """Learn factors of X (a table, a mapping of tables, Matrix or Views), then classes y (sample,) from them.
 
         Raises:
@@ -49,9 +49,10 @@ class Headed:
         if len(self.classes_) < 2:
             raise InsufficientDataError("only one class is present", got=f"{self.classes_}", expected="two or more")
         unit = np.arange(len(codes)) if groups is None else np.asarray(groups)
-        data = Dataset(np.arange(len(codes)), as_noun(X), Target("none", np.zeros(0), ()), unit)
+        columns = {} if study is None else {STUDY: np.asarray(study, dtype=object)}
+        data = Dataset(np.arange(len(codes)), as_noun(X), Target("none", np.zeros(0), ()), unit, columns=columns)
         fit_representation(self.embedding, data, X, procedure=self.procedure, seed=self.seed)
-        factors = factors_of(self.embedding, X)
+        factors = factors_of(self.embedding, X, study=study)
         self.centre_, spread = factors.mean(axis=0), factors.std(axis=0)
         self.scale_ = np.where(spread > 0, spread, np.inf)
         kind: Any = "binary" if len(self.classes_) == 2 else "multiclass"
@@ -61,17 +62,17 @@ class Headed:
         )
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any, *, study: Any = None) -> np.ndarray:
         """Factors of samples (sample, factor)."""
-        return factors_of(self.embedding, X)
+        return factors_of(self.embedding, X, study=study)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, *, study: Any = None) -> np.ndarray:
         """Probability of each class (sample, class)."""
-        return self.head_.predict(self._design(self.transform(X)))
+        return self.head_.predict(self._design(self.transform(X, study=study)))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, *, study: Any = None) -> np.ndarray:
         """Class of each sample (sample,): the likeliest."""
-        best = self.predict_proba(X).argmax(axis=1)
+        best = self.predict_proba(X, study=study).argmax(axis=1)
         return self.classes_[best]
 
     def weights(self) -> Any:
@@ -125,9 +126,9 @@ def representation_of(model: Any) -> Any:
     return model.embedding if isinstance(model, Headed) else model
 
 
-def factors_of(representation: Any, X: Any) -> np.ndarray:
-    """Factors of samples (sample, factor); those of several views side by side."""
-    found = representation.transform(X)
+def factors_of(representation: Any, X: Any, *, study: Any = None) -> np.ndarray:
+    """Factors of samples (sample, factor), those of several views side by side; `study` of each sample, if known."""
+    found = ask(representation.transform, X, study=study)
     blocks = list(found.values()) if isinstance(found, Mapping) else [found]
     return np.column_stack([np.asarray(block, dtype=np.float64) for block in blocks])
 

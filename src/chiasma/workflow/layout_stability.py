@@ -11,7 +11,7 @@ from chiasma.core.errors import UsageError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Matrix, Views
-from chiasma.fit.contracts import fit_representation
+from chiasma.fit.contracts import STUDY, fit_representation
 from chiasma.metrics.embedding import neighbourhoods
 from chiasma.metrics.embedding_stability import stability
 from chiasma.workflow.fitted import as_frames
@@ -88,9 +88,9 @@ def _embed(
     elif isinstance(data.x, Matrix):
         x = Views({"matrix": data.x})
     frames = as_frames(x)
-    given = Dataset(data.ids, x, data.target, data.unit, data.unit_name)
+    given = Dataset(data.ids, x, data.target, data.unit, data.unit_name, data.columns)
     fit_representation(model, given, frames, procedure=method.card.contract == "procedure", seed=seed)
-    return beside.values, factors_of(model, frames)
+    return beside.values, factors_of(model, frames, study=data.columns.get(STUDY))
 
 
 def _beside(x: Any) -> Matrix:

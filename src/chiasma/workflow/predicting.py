@@ -12,8 +12,10 @@ import numpy as np
 from chiasma.core.errors import UsageError
 from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.intervals import Intervals
+from chiasma.fit.contracts import STUDY
 from chiasma.workflow.evaluating import apply_calibration
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.groups import add_study
 from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.predictions import conformal_sets, output_suffix, places, prediction_columns, write_table
 from chiasma.workflow.training import too_short
@@ -98,7 +100,10 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
     from chiasma.workflow.load_tables import load_new
 
     needs = "nothing" if not card.represents else "any" if card.partial else "all"
-    return load_new(given, target=fitted.target, data=card.data, needs=needs), None
+    data = load_new(given, target=fitted.target, data=card.data, needs=needs)
+    if STUDY in given and not any(port.name == STUDY for port in card.inputs):
+        raise UsageError(f"{card.name} takes no notice of studies", where=f"--{STUDY}", got=given[STUDY])
+    return add_study(data, card, given), None
 
 
 def _require_files(given: Mapping[str, Any], *, first: str) -> None:

@@ -17,6 +17,7 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
 from chiasma.fit.clock import usable_cores
+from chiasma.workflow.groups import add_study
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.predictions import LABEL
 
@@ -93,6 +94,7 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         InputError: all that is wrong with the data, or a split with an empty part.
     """
     dataset, split = _LOADERS[card.data](card, config, inputs, options)
+    dataset = add_study(dataset, card, inputs)
     if options.views:
         dataset = _only_views(dataset, options.views)
     if card.data == "matrix" and isinstance(dataset.x, Views):
@@ -182,7 +184,8 @@ def _undivided(dataset: Dataset, given: Split | None) -> Split:
 
 def _resampled_by_block(dataset: Dataset, split: Split) -> Dataset:
     """The dataset with kin as units, where the split found kin: examples of a cluster are not independent."""
-    names = {"homology": "homology cluster", "group": str(split.parameters.get("column", "group"))}
+    column = str(split.parameters.get("column", "group"))
+    names = {"homology": "homology cluster", "group": dataset.unit_name if column == "group" else column}
     if split.blocks is None or split.kind not in names:
         return dataset
     return replace(dataset, unit=split.blocks, unit_name=names[split.kind])

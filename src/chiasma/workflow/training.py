@@ -17,7 +17,7 @@ from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
-from chiasma.fit.contracts import Procedure, fit_estimator, fit_representation, refusals
+from chiasma.fit.contracts import STUDY, Procedure, fit_estimator, fit_representation, refusals
 from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
 from chiasma.workflow.head import build_model, factor_names, representation_of
 from chiasma.workflow.method import Method
@@ -156,7 +156,7 @@ def _train_estimator(
         else:
             names = np.asarray(part.target.names, dtype=object)
             y = names[part.target.values] if classes else part.target.values
-            fit_estimator(model, as_frames(part.x), y, unit=part.unit)
+            fit_estimator(model, as_frames(part.x), y, unit=part.unit, study=part.columns.get(STUDY))
     if method.card.represents:
         meta["factors"] = factor_names(representation_of(model))
     return model, meta, {"parameters": None}

@@ -71,67 +71,66 @@ class Mint(PlsdaClassifier):
         self.distance = distance
         self.tune_grid = tune_grid
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, study: Any = None) -> Self:
         """Fit to X (sample, feature), a DataFrame, array or Matrix with NaN where missing, and classes y (sample,).
 
         Args:
             X: the samples of all studies.
             y: class of each sample.
-            groups: study of each sample (sample,); without it, or where no two samples share one, all are one study.
+            study: name of each sample's study (sample,); without it all are one study.
 
         Raises:
             UsageError: a parameter is wrong. ValueError: the data are, have one class only, or a study of one sample.
         """
         config = self._config()
         values, codes = self._learn(X, y)
-        study = _names(groups, len(values))
-        if len(np.unique(study)) == len(study):
-            study = _names(None, len(values))
-        _refuse_small(study)
+        names = _names(study, len(values))
+        _refuse_small(names)
         keep = config.keep_x
         self.tuning_errors_: list[dict[int, float]] | None = None
         if keep is None:
-            keep = self._tune(values, codes, study, config)
+            keep = self._tune(values, codes, names, config)
         rules = make_rules(config, keep, values.shape[1])
         self.keep_x_ = rules.keep[VIEW]
-        self._fit_model(values, codes, config, rules, study=study)
-        self.scaling_ = learn_study_scaling(values, study, scale=config.scale, drop_near_zero=config.near_zero_var)
-        brought = {VIEW: self.scaling_.bring(values, study, scale=config.scale)}
+        self._fit_model(values, codes, config, rules, study=names)
+        self.scaling_ = learn_study_scaling(values, names, scale=config.scale, drop_near_zero=config.near_zero_var)
+        brought = {VIEW: self.scaling_.bring(values, names, scale=config.scale)}
         self._summarise(brought[VIEW], codes)
         self.profile_ = class_profiles(self.model_, brought, codes)[VIEW]
         scores, response = self.model_.blocks[VIEW].variates, self.model_.y_variates
         self.partial_correlations_ = np.stack(
-            [np.diag(correlations(scores[study == name], response[study == name])) for name in self.scaling_.studies]
+            [np.diag(correlations(scores[names == name], response[names == name])) for name in self.scaling_.studies]
         )
         return self
 
-    def predict(self, X: Any, *, groups: Any = None) -> np.ndarray:
-        """Class of each sample (sample,); `groups` as in `decide`."""
-        classes = self.decide(X, groups=groups).classes
+    def predict(self, X: Any, *, study: Any = None) -> np.ndarray:
+        """Class of each sample (sample,); `study` as in `decide`."""
+        classes = self.decide(X, study=study).classes
         return self.classes_[classes]
 
-    def predict_proba(self, X: Any, *, groups: Any = None) -> np.ndarray:
-        """Probability of each class (sample, class), as in `PlsdaClassifier`; `groups` as in `decide`."""
-        return self.decide(X, groups=groups).probabilities
+    def predict_proba(self, X: Any, *, study: Any = None) -> np.ndarray:
+        """Probability of each class (sample, class), as in `PlsdaClassifier`; `study` as in `decide`."""
+        return self.decide(X, study=study).probabilities
 
-    def transform(self, X: Any, *, groups: Any = None) -> np.ndarray:
-        """Variates (sample, component); `groups` as in `decide`."""
-        return self.decide(X, groups=groups).opinions[VIEW].variates
+    def transform(self, X: Any, *, study: Any = None) -> np.ndarray:
+        """Variates (sample, component); `study` as in `decide`."""
+        return self.decide(X, study=study).opinions[VIEW].variates
 
-    def decide(self, X: Any, *, groups: Any = None) -> Verdict:
+    def decide(self, X: Any, *, study: Any = None) -> Verdict:
         """Classes with probabilities, dummy response and variates.
 
         Args:
             X: new samples (sample, feature).
-            groups: study of each (sample,): one of the fit brings its scaling, another is scaled by its own samples
-                given here. Without it samples are scaled by the mean of all and the common spread within studies.
+            study: name of each sample's study (sample,): one of the fit brings its scaling, another is scaled by its
+                own samples given here. Without it samples are scaled by the mean of all and the common spread within
+                studies.
         """
         values = self._new(X)
         config = self._config()
-        if groups is not None:
-            study = _names(groups, len(values))
-            _refuse_small(study, known=self.scaling_.studies)
-            values = self.scaling_.bring(values, study, scale=config.scale)
+        if study is not None:
+            names = _names(study, len(values))
+            _refuse_small(names, known=self.scaling_.studies)
+            values = self.scaling_.bring(values, names, scale=config.scale)
         return decide(self.model_, {VIEW: values}, distance=config.distance)
 
     def selected(self) -> list[dict[str, Any]]:
@@ -194,10 +193,10 @@ def build(config: Config) -> Mint:
     return Mint(**{name: getattr(config, name) for name in type(config).model_fields})
 
 
-def _names(groups: Any, n_samples: int) -> np.ndarray:
-    if groups is None:
+def _names(study: Any, n_samples: int) -> np.ndarray:
+    if study is None:
         return np.full(n_samples, ONE_STUDY, dtype=object)
-    names = np.asarray([str(name) for name in np.asarray(groups).ravel()], dtype=object)
+    names = np.asarray([str(name) for name in np.asarray(study, dtype=object).ravel()], dtype=object)
     if len(names) != n_samples:
         raise StudiesError("studies and samples differ in number", got=len(names), expected=n_samples)
     return names
@@ -212,5 +211,5 @@ def _refuse_small(study: np.ndarray, *, known: Any = ()) -> None:
             f"{len(small)} studies of one sample",
             got=list_some(small),
             expected="two or more samples of each study",
-            do="give the study of each sample as its group (--groups FILE:COLUMN)",
+            do="leave these samples out, or give them the study they belong to (--study FILE:COLUMN)",
         )
