@@ -30,7 +30,7 @@ def values_at(
     try:
         handle = pyBigWig.open(str(path))
     except RuntimeError as error:
-        raise FormatError("not a bigWig", where=path, got=error) from error
+        raise FormatError("not a bigWig", where=path, got=error, expected="a bigWig file") from error
     with handle:
         lengths = handle.chroms()
         names = {bare_contig(name): name for name in lengths}

@@ -48,6 +48,7 @@ def letter_logo(
     unit: str = "contribution",
     start: int = 1,
     highest: float | None = None,
+    lowest: float | None = None,
 ) -> Figure:
     """Stacked letters; positive heights above the line, negative below it and upside down.
 
@@ -59,6 +60,7 @@ def letter_logo(
         unit: of the heights.
         start: number of the first position.
         highest: top of the axis; the largest stack if None.
+        lowest: bottom of the axis; the deepest stack if None.
 
     Raises:
         UsageError: not (position, 4), or not finite.
@@ -67,7 +69,7 @@ def letter_logo(
     if heights.ndim != 2 or heights.shape[1] != 4 or not len(heights) or not np.isfinite(heights).all():
         raise UsageError("cannot draw a logo", got=f"shape {heights.shape}", expected="finite (position, 4)")
     top = max(float(np.maximum(heights, 0).sum(axis=1).max()), highest or 0.0)
-    bottom = float(np.minimum(heights, 0).sum(axis=1).min())
+    bottom = min(float(np.minimum(heights, 0).sum(axis=1).min()), lowest or 0.0)
     span = (top - bottom) or 1.0
     left, above, tall = 44.0, 8.0, 110.0
     cell = min(24.0, max(7.0, 720 / len(heights)))

@@ -85,7 +85,12 @@ class Scorer:
         with evaluating(self.network), torch.no_grad():
             found = self.tensor(one_hot(seen, device=self.device), wanted).double().cpu().numpy()
         if not np.isfinite(found).all():
-            raise InputError("outputs that are no finite numbers", where=self.name, got=found[~np.isfinite(found)][0])
+            raise InputError(
+                "outputs that are no finite numbers",
+                where=self.name,
+                got=found[~np.isfinite(found)][0],
+                expected="numbers for every window, also those with unknown bases",
+            )
         return found[:, ::-1] if turned and self.bin else found
 
 

@@ -85,9 +85,16 @@ def _logos(scored: Scored, plan: Plan, row: int, *, rank: int, output: int) -> l
         known = codes[index, low:high] < 4
         heights[known, codes[index, low:high][known]] = scores[index, low:high][known]
         shown.append((low - before[index], heights))
-    top = max(float(np.abs(heights).max()) for _, heights in shown)
+    top, bottom = (float(pick([pick(heights.ravel()) for _, heights in shown])) for pick in (np.max, np.min))
     return [
-        letter_logo(heights, name=f"allele{rank}_{kind.lower()}", title=f"{kind} {text}", start=start, highest=top)
+        letter_logo(
+            heights,
+            name=f"allele{rank}_{kind.lower()}",
+            title=f"{kind} {text}",
+            start=start,
+            highest=top,
+            lowest=bottom,
+        )
         for kind, text, (start, heights) in zip(
             ("REF", "ALT"), (_short(alleles.ref[row]), _short(alleles.alt[row])), shown
         )
