@@ -79,7 +79,9 @@ def _geometry(path: Path) -> _Geometry:
     except FileNotFoundError as error:
         raise InputError("no such file", where=path, do="give a folder that basenji_data or hound_data made") from error
     except ValueError as error:
-        raise FormatError("not JSON", where=path, got=error) from error
+        raise FormatError(
+            "not JSON", where=path, got=error, expected="the statistics.json beside the records"
+        ) from error
     if missing := [name for name in _NEEDED if name not in facts]:
         raise FormatError("facts of the data are missing", where=path, got=list_some(missing), expected=_NEEDED)
     length, width, crop = facts["seq_length"], facts["pool_width"], facts["crop_bp"]

@@ -33,7 +33,9 @@ def read_keras_weights(path: Path | str) -> dict[str, np.ndarray]:
             # an optimiser's moments stand beside the weights in files that training can go on from
             file[("model_weights" if "model_weights" in file else "/")].visititems(keep)
     except OSError as error:
-        raise FormatError("not an HDF5 file, or cut short", where=path, got=error) from error
+        raise FormatError(
+            "not an HDF5 file, or cut short", where=path, got=error, do="copy or download the file again"
+        ) from error
     if not arrays:
         raise FormatError("no weights in the file", where=path, expected="a model saved by Keras as .h5")
     return arrays

@@ -39,7 +39,12 @@ def read_examples(path: Path | str) -> Iterator[dict[str, Feature]]:
         try:
             yield parse_example(record)
         except (ValueError, IndexError, struct.error, UnicodeDecodeError) as error:
-            raise FormatError("not a protocol buffer Example", where=f"{path}, record {number}", got=error) from error
+            raise FormatError(
+                "not a protocol buffer Example",
+                where=f"{path}, record {number}",
+                got=error,
+                expected="records that basenji_data or hound_data wrote",
+            ) from error
 
 
 def read_records(path: Path | str) -> Iterator[bytes]:
@@ -112,7 +117,9 @@ class _Stream:
         try:
             return self.inflate.decompress(block)
         except zlib.error as error:
-            raise FormatError("damaged compressed file", where=self.path, got=error) from error
+            raise FormatError(
+                "damaged compressed file", where=self.path, got=error, do="copy or download the file again"
+            ) from error
 
     def _finish(self) -> None:
         if self.inflate is not None and not self.inflate.eof:

@@ -71,7 +71,9 @@ def _read(path: Path | str) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise InputError("no such file", where=path, do="check the path") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise FormatError("not a tab-separated table", where=path, got=error) from error
+        raise FormatError(
+            "not a tab-separated table", where=path, got=error, expected="a targets table with a header"
+        ) from error
     if missing := [name for name in _NEEDED if name not in frame]:
         raise FormatError(
             f"no column {missing[0]!r}",
@@ -80,7 +82,7 @@ def _read(path: Path | str) -> pd.DataFrame:
             expected="a targets table with a header: (number), identifier, file, clip, scale, sum_stat, description",
         )
     if frame.empty:
-        raise FormatError("a table without tracks", where=path)
+        raise FormatError("a table without tracks", where=path, expected="one row a track below the header")
     return frame
 
 
@@ -114,7 +116,9 @@ def _numbers(frame: pd.DataFrame, name: str, default: float, path: Path | str) -
         return np.full(len(frame), default)
     values = pd.to_numeric(frame[name], errors="coerce")
     if (bad := values.isna() & frame[name].notna()).any():
-        raise FormatError(f"column {name} is not a number", where=path, got=list_some(frame.loc[bad, name]))
+        raise FormatError(
+            f"column {name} is not a number", where=path, got=list_some(frame.loc[bad, name]), expected="numbers"
+        )
     return values.fillna(default).to_numpy(float)
 
 
@@ -122,7 +126,7 @@ def _pairs(frame: pd.DataFrame, path: Path | str) -> np.ndarray:
     """Rows instead of the table's own numbers, which a selection of tracks keeps from the whole."""
     row = {number: place for place, number in enumerate(frame.index)}
     if len(row) < len(frame):
-        raise FormatError("track numbers are repeated", where=path)
+        raise FormatError("track numbers are repeated", where=path, expected="each number in the first column once")
     if lost := [name for name in frame["strand_pair"] if name not in row]:
         raise FormatError(
             "strand_pair names tracks that the table does not have", where=path, got=list_some(lost), expected="numbers"
