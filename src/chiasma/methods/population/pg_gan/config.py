@@ -1,0 +1,77 @@
+"""Settings of pg-gan."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from chiasma.core.config import Config as _Config
+
+
+class Config(_Config):
+    """Which history is fitted, to how many haplotypes, and how long the two players play."""
+
+    model: Literal["const", "exp", "im"] = Field(default="const", description="the history whose parameters are fitted")
+    parameters: tuple[str, ...] = Field(default=(), description="parameters to infer; empty: all of the history")
+    truth: dict[str, float] = Field(
+        default={}, description="values of simulated truth, and of what is not inferred; others as published"
+    )
+    haplotypes: tuple[int, ...] = Field(default=(), description="of each population; empty: the published numbers")
+    sites: int = Field(default=36, ge=16, description="central sites of a region that the discriminator reads")
+    length: float = Field(default=50_000, gt=0, description="bases of a simulated region")
+    mutation_rate: float = Field(default=1.25e-8, gt=0, description="a base and generation")
+    recombination_rate: float = Field(default=1.25e-8, ge=0, description="a base and generation")
+    batch: int = Field(default=50, ge=2, description="regions of each kind in a minibatch")
+    starts: int = Field(default=10, ge=1, description="random parameter sets that pre-training tries at most")
+    start_batches: int = Field(default=800, ge=1, description="minibatches on each of them")
+    start_accuracy: float = Field(
+        default=0.9, gt=0, le=1, description="mean accuracy in the last minibatch at which pre-training ends"
+    )
+    iterations: int = Field(default=300, ge=1, description="steps of the annealing")
+    proposals: int = Field(default=10, ge=1, description="for each parameter in a step, the others as they are")
+    spread: float = Field(
+        default=15, gt=0, description="a proposal's deviation is temperature times range over this number"
+    )
+    train_batches: int = Field(default=100, ge=1, description="minibatches after a step that is accepted")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of Adam")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="share of dense units left out in training")
+    faithful: bool = Field(
+        default=False,
+        description="tell the first distance of simulated regions, as the original: real ones are known by its 0",
+    )
+    train_examples: int = Field(default=2_000, ge=2, description="regions to learn from, half of them observed")
+    valid_examples: int = Field(default=0, ge=0, description="further regions; nothing is tuned on them")
+    calibration_examples: int = Field(default=200, ge=0, description="regions for reliability")
+    test_examples: int = Field(default=400, ge=2, description="regions on which the discriminator is scored")
+    cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
+
+
+def default() -> Config:
+    """One constant size, a budget of minutes on two cores."""
+    return Config(starts=3, start_batches=200, iterations=40, train_batches=25)
+
+
+def published() -> Config:
+    """Wang et al. 2021: 10 starts of 800 minibatches at most, 300 steps, 100 minibatches after each accepted one."""
+    return Config()
+
+
+def tiny() -> Config:
+    """For tests: few haplotypes and seconds."""
+    return Config(
+        haplotypes=(12,),
+        length=30_000,
+        batch=8,
+        starts=2,
+        start_batches=6,
+        iterations=3,
+        proposals=2,
+        train_batches=3,
+        train_examples=32,
+        calibration_examples=8,
+        test_examples=16,
+    )
+
+
+PRESETS = {"default": default, "published": published, "tiny": tiny}

@@ -1,0 +1,111 @@
+"""Regions of simulated truth, and of histories drawn from the ranges, addressable by (run seed, index)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.rng import derive_seed, generator
+from chiasma.data.dataset import Dataset, Target
+from chiasma.data.simulated import Simulated
+from chiasma.methods.population.pg_gan.config import Config, tiny
+from chiasma.methods.population.pg_gan.histories import HISTORIES, History, values_of
+from chiasma.simulate.central_regions import replicate_trees, sample_sets
+
+CLASSES = ("simulated", "observed")
+
+
+def history(config: Config) -> History:
+    """The history that is fitted."""
+    return HISTORIES[config.model]
+
+
+def sample_sizes(config: Config) -> tuple[int, ...]:
+    """Haplotypes of each population, in row order."""
+    return config.haplotypes or history(config).haplotypes
+
+
+def truth(config: Config) -> dict[str, float]:
+    """Values of all parameters where data are simulated."""
+    return {**history(config).defaults(), **config.truth}
+
+
+def draw_values(config: Config, rng: np.random.Generator) -> dict[str, float]:
+    """All values, those inferred uniform in their ranges."""
+    chosen = history(config).choose(config.parameters)
+    vector = np.array([rng.uniform(one.low, one.high) for one in chosen])
+    return values_of(chosen, vector, truth(config))
+
+
+def trees(config: Config, values: dict[str, float], *, number: int, seed: int) -> Any:
+    """Tree sequences of regions under these values, one after another."""
+    chosen = history(config)
+    return replicate_trees(
+        chosen.demography(values),
+        sample_sets(chosen.populations, sample_sizes(config)),
+        number=number,
+        length=config.length,
+        mutation_rate=config.mutation_rate,
+        recombination_rate=config.recombination_rate,
+        seed=seed,
+    )
+
+
+def draw(config: Config, run_seed: int, index: int) -> np.ndarray:
+    """The class of one example: odd addresses are observed, that is, of the simulated truth."""
+    return np.array(index % 2, np.int64)
+
+
+def held_out(config: Config, run_seed: int, index: int) -> bool:
+    """Whether an example may be one to validate or test on: all may."""
+    return True
+
+
+def target_names(config: Config) -> tuple[str, ...]:
+    """Columns of the truth."""
+    return ("class",)
+
+
+def tree_sequence(config: Config, run_seed: int, index: int) -> Any:
+    """The tskit.TreeSequence of one example."""
+    values = truth(config)
+    if index % 2 == 0:
+        values = draw_values(config, generator(run_seed, "pg-gan", "prior", index))
+    return next(iter(trees(config, values, number=1, seed=derive_seed(run_seed, "pg-gan", "region", index))))
+
+
+def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]:
+    """One example, not yet encoded.
+
+    Returns:
+        alleles int8 (haplotype, site), 1 derived; positions float64 (site,), bases; region (start, end), bases;
+        sizes (population,), haplotypes of each, in row order; target, as `draw` gives it.
+    """
+    ts = tree_sequence(config, run_seed, index)
+    return {
+        "alleles": np.ascontiguousarray(ts.genotype_matrix().T.astype(np.int8)),
+        "positions": np.asarray(ts.sites_position),
+        "region": np.array([0.0, config.length]),
+        "sizes": np.array(sample_sizes(config)),
+        "target": draw(config, run_seed, index),
+    }
+
+
+def simulated_dataset(config: Config, run_seed: int, index: np.ndarray) -> Dataset:
+    """A Dataset of the examples at the addresses `index`, none of them run yet."""
+    ids = np.array([f"{config.model}:{run_seed}:{i}" for i in index], object)
+    facts = {name: value for name, value in truth(config).items()}
+    return Dataset(
+        ids=ids,
+        x=Simulated(simulate, config, run_seed, index),
+        target=Target("binary", np.array([draw(config, run_seed, int(i)) for i in index]), CLASSES),
+        unit=np.arange(len(index)),
+        unit_name="simulated region",
+        notes={"truth": facts, "simulator": "msprime, standard coalescent", "run_seed": run_seed},
+    )
+
+
+def example(seed: int) -> Dataset:
+    """A few dozen small regions."""
+    return simulated_dataset(tiny(), seed, np.arange(48))

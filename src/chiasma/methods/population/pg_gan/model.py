@@ -1,0 +1,146 @@
+"""pg-gan as a procedure: pre-training, annealing, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from chiasma.core.errors import InsufficientDataError
+from chiasma.core.rng import generator
+from chiasma.data.dataset import Dataset
+from chiasma.fit.checkpoint import load_module, module_arrays
+from chiasma.methods.population.pg_gan import examples
+from chiasma.methods.population.pg_gan.annealing import Step, anneal
+from chiasma.methods.population.pg_gan.config import Config
+from chiasma.methods.population.pg_gan.game import Batch, Game, Observed, encode_examples, observed_in
+from chiasma.methods.population.pg_gan.histories import values_of
+from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits
+
+_BATCH = 64
+
+
+def build(config: Config) -> PgGan:
+    """The procedure of a configuration."""
+    return PgGan(config)
+
+
+class PgGan:
+    """A history whose simulated regions a discriminator cannot tell from the observed ones.
+
+    Attributes:
+        names_: parameters that were inferred.
+        estimate_: their values (parameter,).
+        start_: where the annealing began (parameter,).
+        starts_: vectors that pre-training tried, and the discriminator's accuracy on each (start, parameter + 1).
+        steps_: of the annealing, in order.
+        accuracy_: the discriminator's share right of observed and of simulated regions, in the last minibatch.
+        model_: the discriminator.
+        simulated_: minibatches that were simulated.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def fit(self, data: Dataset, *, seed: int) -> Self:
+        """Fit to the regions of class "observed"; where they are simulated truth, to as many as are wanted.
+
+        Raises:
+            InsufficientDataError: none is observed.
+        """
+        if data.target.kind != "none" and not (data.target.values == 1).any():
+            raise InsufficientDataError("no region is observed", expected="regions of class observed")
+        return self.play(observed_in(self.config, data, seed=seed), seed=seed)
+
+    def play(self, observed: Observed, *, seed: int) -> Self:
+        """Fit to observed regions, given by a function that draws so many of them, encoded."""
+        config = self.config
+        chosen = examples.history(config).choose(config.parameters)
+        rest = examples.truth(config)
+        game = Game(config, observed, seed=seed)
+        rng = generator(seed, "pg-gan", "annealing")
+        starts = []
+        for _ in range(config.starts):
+            vector = np.array([rng.uniform(one.low, one.high) for one in chosen])
+            right = game.train(values_of(chosen, vector, rest), config.start_batches)
+            starts.append([*vector, float(np.mean(right))])
+            if np.mean(right) >= config.start_accuracy:
+                break
+        self.starts_ = np.array(starts)
+        self.start_ = self.starts_[self.starts_[:, -1].argmax(), :-1]
+        self.accuracy_ = right
+
+        def train(vector: np.ndarray) -> None:
+            self.accuracy_ = game.train(values_of(chosen, vector, rest), config.train_batches)
+
+        self.steps_ = anneal(
+            self.start_,
+            chosen,
+            loss=lambda vector: game.loss(values_of(chosen, vector, rest)),
+            train=train,
+            iterations=config.iterations,
+            proposals=config.proposals,
+            spread=config.spread,
+            rng=rng,
+        )
+        self.names_ = tuple(one.name for one in chosen)
+        self.estimate_ = self.steps_[-1].current
+        self.model_, self.simulated_ = game.model, game.simulated
+        return self
+
+    def values(self) -> dict[str, float]:
+        """All values of the history: those inferred, and the others as they were given."""
+        chosen = examples.history(self.config).choose(self.config.parameters)
+        return values_of(chosen, self.estimate_, examples.truth(self.config))
+
+    def scores(self, data: Dataset) -> np.ndarray:
+        """Probability of simulated and of observed (example, 2), as the discriminator sees it."""
+        found = self.logits(encode_examples(self.config, data))
+        real = 1 / (1 + np.exp(-found))
+        return np.column_stack([1 - real, real])
+
+    def logits(self, batch: Batch) -> np.ndarray:
+        """Of encoded regions, float64 (batch,)."""
+        codes, distances = batch
+        pieces = []
+        self.model_.eval()
+        with torch.no_grad():
+            for begin in range(0, len(codes), _BATCH):
+                part = slice(begin, begin + _BATCH)
+                pieces.append(logits(self.model_, codes[part], distances[part]).double().numpy())
+        return np.concatenate(pieces) if pieces else np.zeros(0)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Weights, starts and steps; and the estimate by name."""
+        arrays = {f"discriminator.{name}": values for name, values in module_arrays(self.model_).items()}
+        arrays |= {"estimate": self.estimate_, "start": self.start_, "starts": self.starts_}
+        arrays["current"] = np.array([step.current for step in self.steps_])
+        arrays["proposed"] = np.array([step.proposed for step in self.steps_])
+        arrays["steps"] = np.array([[step.temperature, step.loss, step.accepted] for step in self.steps_])
+        facts = {
+            "names": list(self.names_),
+            "estimate": self.values(),
+            "accuracy": list(self.accuracy_),
+            "simulated": self.simulated_,
+        }
+        return arrays, facts
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
+        """The procedure that `state` was taken from."""
+        made = cls(config)
+        made.names_, made.accuracy_ = tuple(meta["names"]), tuple(meta["accuracy"])
+        made.simulated_ = meta["simulated"]
+        made.estimate_, made.start_, made.starts_ = (arrays[name] for name in ("estimate", "start", "starts"))
+        made.steps_ = [
+            Step(float(row[0]), proposed, float(row[1]), bool(row[2]), current)
+            for row, proposed, current in zip(arrays["steps"], arrays["proposed"], arrays["current"], strict=True)
+        ]
+        made.model_ = HaplotypeDiscriminator(examples.sample_sizes(config), sites=config.sites, dropout=config.dropout)
+        prefix = "discriminator."
+        weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        load_module(made.model_, weights)
+        made.model_.eval()
+        return made
