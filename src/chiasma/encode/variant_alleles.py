@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from chiasma.data.dataset import Skip
-from chiasma.data.sequences import UNKNOWN, encode
+from chiasma.data.sequences import UNKNOWN, decode, encode
 from chiasma.io.genome import Genome
 from chiasma.io.variant_records import VariantRecords
 
@@ -44,6 +44,8 @@ class Alleles:
         ref, alt: upper-case text (allele,).
         reason: "" where the allele can be scored, else a key of REASONS (allele,).
         swapped: the genome has the ALT where the line says REF; the effect is still that of ALT over REF (allele,).
+        at: where the alleles begin to differ once what they share is left out, 0-based (allele,).
+        here, other: what the genome has there, and the other allele; either may be empty (allele,).
     """
 
     record: np.ndarray
@@ -54,6 +56,9 @@ class Alleles:
     alt: np.ndarray
     reason: np.ndarray
     swapped: np.ndarray
+    at: np.ndarray
+    here: np.ndarray
+    other: np.ndarray
 
     def __len__(self) -> int:
         return len(self.record)
@@ -67,10 +72,9 @@ class Alleles:
         """Some alleles."""
         return type(self)(**{column.name: getattr(self, column.name)[rows] for column in fields(self)})
 
-    def pair(self, row: int) -> tuple[str, str]:
-        """The allele that the genome has, and the other one."""
-        ref, alt = str(self.ref[row]), str(self.alt[row])
-        return (alt, ref) if self.swapped[row] else (ref, alt)
+    def core(self, row: int) -> tuple[int, str, str]:
+        """Where the two alleles begin to differ, and what the genome and the other have there; see `_core`."""
+        return int(self.at[row]), str(self.here[row]), str(self.other[row])
 
     def skips(self, records: VariantRecords) -> tuple[Skip, ...]:
         """What has no score: why, how many, the first few."""
@@ -112,6 +116,12 @@ def check_alleles(records: VariantRecords, genome: Genome, *, longest: int) -> A
     judged = [
         _judge(genome, int(contig[row]), int(position[row]), (ref[row], alt[row]), longest) for row in range(len(rows))
     ]
+    cores = [
+        _core(genome, int(contig[row]), int(position[row]), (alt[row], ref[row]) if swapped else (ref[row], alt[row]))
+        if not reason
+        else (position[row], ref[row], alt[row])
+        for row, (reason, swapped) in enumerate(judged)
+    ]
     return Alleles(
         record=line,
         number=np.array([row[1] for row in rows], np.int64),
@@ -121,6 +131,9 @@ def check_alleles(records: VariantRecords, genome: Genome, *, longest: int) -> A
         alt=alt,
         reason=np.array([reason for reason, _ in judged], dtype=object),
         swapped=np.array([swapped for _, swapped in judged], bool),
+        at=np.array([core[0] for core in cores], np.int64),
+        here=np.array([core[1] for core in cores], dtype=object),
+        other=np.array([core[2] for core in cores], dtype=object),
     )
 
 
@@ -148,3 +161,30 @@ def _judge(genome: Genome, contig: int, position: int, pair: Sequence[str], long
     if (there[: len(ref)] == UNKNOWN).any():
         return ("OFF_CONTIG" if position + len(ref) > length else "REF_UNKNOWN"), False
     return "REF_MISMATCH", False
+
+
+def _core(genome: Genome, contig: int, position: int, pair: tuple[str, str]) -> tuple[int, str, str]:
+    """Two alleles without what they share, insertions and deletions as far left as they can stand.
+
+    One change written in several ways (C to T, CAG to TAG; any one A of a run deleted) has one core, and so one score.
+    """
+    here, other = pair
+    least = min(len(here), len(other))
+    after = next((size for size in range(least) if here[-1 - size] != other[-1 - size]), least)
+    here, other = here[: len(here) - after], other[: len(other) - after]
+    least -= after
+    before = next((size for size in range(least) if here[size] != other[size]), least)
+    position, here, other = position + before, here[before:], other[before:]
+    if here and other:
+        return position, here, other
+    moved, first = here or other, int(genome.offsets[contig])
+    steps = 0
+    while (
+        position - steps > 0
+        and decode(genome.codes[first + position - steps - 1 : first + position - steps])
+        == (moved[-1 - steps % len(moved)])
+    ):
+        steps += 1
+    turn = steps % len(moved)
+    moved = moved[len(moved) - turn :] + moved[: len(moved) - turn]
+    return position - steps, moved if here else "", moved if other else ""

@@ -100,6 +100,9 @@ def info_values(scored: Scored) -> Iterator[Mapping[str, Sequence[Value] | Value
     first = np.searchsorted(scored.alleles.record, np.arange(len(scored.records) + 1))
     status, columns = scored.status(), _columns(scored)
     for begin, end in zip(first[:-1].tolist(), first[1:].tolist(), strict=True):
+        if status[begin] == "NO_ALT":  # a value for each of no alternatives
+            yield {}
+            continue
         line: dict[str, Sequence[Value] | Value] = {"CHIASMA_STATUS": status[begin:end].tolist()}
         if scored.conservation is not None:
             line["CHIASMA_CONSERVATION"] = float(scored.conservation[begin])

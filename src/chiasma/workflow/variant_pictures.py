@@ -66,7 +66,8 @@ def _logos(scored: Scored, plan: Plan, row: int, *, rank: int, output: int) -> l
 
     scorers, genome = workbench(plan)
     scorer, alleles = scorers[0], scored.alleles
-    pair, position, contig = alleles.pair(row), int(alleles.position[row]), int(alleles.contig[row])
+    position, *sides = alleles.core(row)
+    pair, contig = (sides[0], sides[1]), int(alleles.contig[row])
     sizes = (len(pair[0]), len(pair[1]))
     where = place(position, sizes, length=scorer.length, anchor=plan.anchor, stride=plan.stride_of(scorer))
     before = [where.before + (where.moved if size < max(sizes) else 0) for size in sizes]

@@ -35,6 +35,7 @@ class Plan:
         stride: windows begin at multiples of it; None takes 1, or a 32nd of the window for models with bins.
         length: of models that do not say how many bases they read.
         device: auto, cpu, cuda or mps.
+        stamp: hash of the models' and the genome's content, so that a process opens them anew when they change.
     """
 
     models: tuple[Any, ...]
@@ -47,6 +48,7 @@ class Plan:
     stride: int | None = None
     length: int | None = None
     device: str = "auto"
+    stamp: str = ""
 
     def strands(self, scorer: Scorer) -> tuple[bool, ...]:
         """Whether each pass shows the other strand; one pass where a model with bins names no strand pairs."""
@@ -86,11 +88,14 @@ class Effects:
 
 def workbench(plan: Plan) -> tuple[tuple[Scorer, ...], Genome]:
     """The models and the genome, opened once in each process."""
-    return _opened(plan.models, plan.fasta, plan.length, plan.device)
+    return _opened(plan.models, plan.fasta, plan.length, plan.device, plan.stamp)
 
 
 @lru_cache(maxsize=1)
-def _opened(models: tuple[Any, ...], fasta: str, length: int | None, device: str) -> tuple[tuple[Scorer, ...], Genome]:
+def _opened(
+    models: tuple[Any, ...], fasta: str, length: int | None, device: str, stamp: str
+) -> tuple[tuple[Scorer, ...], Genome]:
+    del stamp
     return tuple(make_scorer(model, length=length, device=device) for model in models), open_genome(fasta)
 
 
@@ -121,7 +126,8 @@ def score_alleles(scorer: Scorer, genome: Genome, alleles: Alleles, plan: Plan) 
                     base, computed = [of_strand[index] for of_strand in values], computed + 1
                     continue
                 for strand, of_strand in enumerate(values):
-                    pair = _aligned(scorer, base[strand], of_strand[index], alleles.pair(row), places[row])
+                    _, *sides = alleles.core(row)
+                    pair = _aligned(scorer, base[strand], of_strand[index], (sides[0], sides[1]), places[row])
                     at = number * len(strands) + strand, row
                     effect[at], here[at], there[at] = _compare(*pair, statistic, scorer.name)
     effect[:, alleles.swapped] *= -1 if statistic in SIGNED else 1
@@ -132,9 +138,9 @@ def score_alleles(scorer: Scorer, genome: Genome, alleles: Alleles, plan: Plan) 
 
 
 def _place(scorer: Scorer, alleles: Alleles, row: int, plan: Plan) -> Place:
-    here, other = alleles.pair(row)
+    position, here, other = alleles.core(row)
     stride, sizes = plan.stride_of(scorer), (len(here), len(other))
-    return place(int(alleles.position[row]), sizes, length=scorer.length, anchor=plan.anchor, stride=stride)
+    return place(position, sizes, length=scorer.length, anchor=plan.anchor, stride=stride)
 
 
 def _batches(
@@ -147,16 +153,18 @@ def _batches(
     last: tuple[int, int] | None = None
     for row in order:
         where, contig = places[row], int(alleles.contig[row])
-        pair, window = alleles.pair(row), (contig, where.start + shift)
+        position, *pair = alleles.core(row)
+        window = (contig, where.start + shift)
         if window != last:
             rows.append(None)
             codes.append(genome_window(genome, *window, length=scorer.length))
             last = window
         shorter = len(pair[1]) < len(pair[0])
         before = where.before + (where.moved if shorter else 0) - shift
-        position = int(alleles.position[row])
         rows.append(row)
-        codes.append(other_window(genome, contig, position, pair=pair, before=before, length=scorer.length))
+        codes.append(
+            other_window(genome, contig, position, pair=(pair[0], pair[1]), before=before, length=scorer.length)
+        )
         while len(rows) >= scorer.batch_size:
             size = scorer.batch_size
             yield rows[:size], np.stack(codes[:size])

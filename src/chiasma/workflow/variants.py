@@ -5,21 +5,22 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chiasma.core.errors import InsufficientDataError, UsageError
-from chiasma.core.files import content_hash, read_json, text_hash, write_json
+from chiasma.core.files import content_hash, text_hash, write_json
 from chiasma.core.provenance import describe_inputs, versions
 from chiasma.encode.variant_alleles import Alleles, check_alleles
 from chiasma.encode.variant_build import require_build
 from chiasma.encode.variant_windows import Anchor
 from chiasma.io.variant_records import VariantRecords, read_variants
 from chiasma.io.vcf_write import require_vcf_name, write_vcf
-from chiasma.workflow.variant_chunks import IN_MEMORY, open_partial, scored_chunks
+from chiasma.workflow.variant_chunks import open_partial, scored_chunks
+from chiasma.workflow.variant_identity import beside, done_before, model_identity, work_identity
 from chiasma.workflow.variant_models import Scorer
 from chiasma.workflow.variant_output import Scored, info_fields, info_values, write_parquet
 from chiasma.workflow.variant_scores import SIGNED, Plan, Statistic, workbench
@@ -101,8 +102,8 @@ def score_variants(
     scorers, genome = workbench(plan)
     outputs, remarks = choose_outputs(scorers, options.targets)
     plan = replace(plan, outputs=outputs)
-    identity = _identity(plan, vcf, options)
-    if (done := _done(output, identity, options)) is not None:
+    identity = work_identity(plan, vcf, conservation=options.conservation, page=(options.top, options.logos))
+    if (done := done_before(output, identity, overwrite=options.overwrite)) is not None:
         return done
     records = read_variants(vcf)
     alleles = check_alleles(records, genome, longest=min(scorer.length for scorer in scorers) // 2)
@@ -116,6 +117,7 @@ def score_variants(
             expected="one allele or more that fits the genome",
         )
     statistic = _statistic(plan, scorers)
+    unit = scorers[0].unit if statistic == "difference" else ""
     conservation, more = _conservation(records, alleles, options)
     for line in [*remarks, *map(str, alleles.skips(records)), *more]:
         print(line, file=sys.stderr, flush=True)
@@ -123,7 +125,8 @@ def score_variants(
     open_partial(work, identity, overwrite=options.overwrite)
     parts = scored_chunks(plan, alleles, rows, folder=work, executor=options.executor, workers=options.workers)
     summary = summarise(parts, signed=statistic in SIGNED)
-    scored = Scored(records, alleles, rows, summary, outputs, STATISTICS[statistic], conservation, remarks)
+    words = STATISTICS[statistic] + (f", in {unit}" if unit else "")
+    scored = Scored(records, alleles, rows, summary, outputs, words, conservation, remarks)
     facts = _facts(scored, scorers, plan, identity) | {"files": {}}
     given = {"vcf": vcf, "fasta": fasta, "conservation": options.conservation}
     facts["inputs"] = describe_inputs({name: path for name, path in given.items() if path is not None})
@@ -145,9 +148,11 @@ def _plan(models: Sequence[Any], vcf: Path | str, fasta: Path | str, options: Va
         raise UsageError(
             "not a number of bases", got=f"shift {options.shift}, stride {options.stride}", expected=">= 0"
         )
+    stamp = text_hash(*map(model_identity, named), content_hash(fasta))
     return Plan(
         models=named,
         fasta=str(fasta),
+        stamp=stamp,
         statistic=options.statistic,
         anchor=options.anchor,
         shifts=tuple(range(-options.shift, options.shift + 1)),
@@ -160,53 +165,18 @@ def _plan(models: Sequence[Any], vcf: Path | str, fasta: Path | str, options: Va
 
 def _statistic(plan: Plan, scorers: Sequence[Scorer]) -> Statistic:
     """The one statistic of all models."""
+    for scorer in scorers:
+        if plan.stride_of(scorer) > scorer.length // 4:
+            raise UsageError(
+                "windows too far apart for variants to lie well inside",
+                where="--stride",
+                got=f"{plan.stride_of(scorer):,}",
+                expected=f"at most a quarter of the window, {scorer.length // 4:,}",
+            )
     kinds = {plan.statistic_of(scorer) for scorer in scorers}
     if len(kinds) > 1:
         raise UsageError("models with and without bins", got=", ".join(sorted(kinds)), do="give --statistic difference")
     return kinds.pop()
-
-
-def _identity(plan: Plan, vcf: Path | str, options: VariantOptions) -> dict[str, Any]:
-    """What makes this work this work."""
-    known = asdict(replace(plan, models=())) | {"vcf": content_hash(vcf), "fasta": content_hash(plan.fasta)}
-    known["models"] = [_model_identity(model) for model in plan.models]
-    known["conservation"] = content_hash(options.conservation) if options.conservation else ""
-    known |= {"top": options.top, "logos": options.logos, "version": versions().get("chiasma", "")}
-    return {"hash": text_hash(repr(sorted(known.items()))), "models": known["models"]}
-
-
-def _model_identity(model: Any) -> str:
-    """A model's name with the content of its file or folder; a model in memory has a name alone."""
-    if not isinstance(model, str):
-        return f"{getattr(model, '__name__', type(model).__name__)}{IN_MEMORY}"
-    path = Path(model if Path(model).exists() else model.rpartition(":")[0])
-    weights = path / "model.safetensors"
-    where = weights if weights.exists() else path
-    return f"{model} {content_hash(where)[:16]}" if where.is_file() else model
-
-
-def _done(output: Path, identity: dict[str, Any], options: VariantOptions) -> dict[str, Any] | None:
-    """The facts of the same work, if it was done before.
-
-    Raises:
-        UsageError: the output holds something else.
-    """
-    record = _beside(output, ".json")
-    if options.overwrite or not output.exists():
-        return None
-    found = read_json(record) if record.exists() else {}
-    if found.get("identity") == identity and not any(name.endswith(IN_MEMORY) for name in identity["models"]):
-        return found | {"state": "complete"}
-    raise UsageError(
-        "the output is there, of other inputs or settings" if found else "the output is there, and not of this command",
-        where=output,
-        do="choose another name with -o, or give --overwrite",
-    )
-
-
-def _beside(output: Path, suffix: str) -> Path:
-    """OUT with another ending."""
-    return output.with_name(output.name.removesuffix(".gz").removesuffix(".bgz").removesuffix(".vcf") + suffix)
 
 
 def _genome_order(alleles: Alleles) -> np.ndarray:
@@ -285,9 +255,9 @@ def _write(output: Path, scored: Scored, facts: dict[str, Any], plan: Plan, opti
         "chiasmaVariants": f"version={version}; models={names}; anchor={plan.anchor}; statistic={scored.statistic}"
     }
     files = {
-        "parquet": _beside(output, ".parquet"),
-        "page": _beside(output, ".html"),
-        "record": _beside(output, ".json"),
+        "parquet": beside(output, ".parquet"),
+        "page": beside(output, ".html"),
+        "record": beside(output, ".json"),
     }
     facts["files"] = {"vcf": str(output)} | {name: str(path) for name, path in files.items()}
     write_parquet(files["parquet"], scored)
