@@ -6,6 +6,9 @@ from functools import cache
 
 import numpy as np
 
+from chiasma.stats.popgen_ld import r_squared, zns
+from chiasma.stats.popgen_spectrum import tajimas_d_of
+
 
 def allele_counts(alleles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Copies of allele 1, and alleles called, at each site (site,)."""
@@ -38,13 +41,7 @@ def tajimas_d(alleles: np.ndarray) -> float:
     s = int(((ones > 0) & (ones < called)).sum())
     if s == 0 or n < 4:
         return float("nan")
-    i = np.arange(1, n)
-    a1, a2 = (1 / i).sum(), (1 / i**2).sum()
-    b1, b2 = (n + 1) / (3 * (n - 1)), 2 * (n**2 + n + 3) / (9 * n * (n - 1))
-    c1 = b1 - 1 / a1
-    c2 = b2 - (n + 2) / (a1 * n) + a2 / a1**2
-    variance = c1 / a1 * s + c2 / (a1**2 + a2) * s * (s - 1)
-    return float((site_diversity(alleles).sum() - s / a1) / np.sqrt(variance))
+    return float(tajimas_d_of(site_diversity(alleles).sum(), np.array(s), n))
 
 
 def haplotype_counts(alleles: np.ndarray) -> np.ndarray:
@@ -53,21 +50,6 @@ def haplotype_counts(alleles: np.ndarray) -> np.ndarray:
         return np.array([len(alleles)])
     packed = np.ascontiguousarray(alleles).view(np.dtype((np.void, alleles.shape[1])))
     return np.sort(np.unique(packed, return_counts=True)[1])[::-1]
-
-
-def r_squared(alleles: np.ndarray) -> np.ndarray:
-    """Squared correlation of every pair of sites (site, site); NaN where a site does not vary. No missing alleles."""
-    centred = alleles - alleles.mean(axis=0)
-    covariance = centred.T @ centred / len(alleles)
-    variance = np.diag(covariance)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return covariance**2 / np.outer(variance, variance)
-
-
-def zns(r2: np.ndarray) -> float:
-    """Kelly's ZnS: the mean r2 over pairs of sites (Kelly 1997)."""
-    upper = r2[np.triu_indices(len(r2), 1)]
-    return float(np.nanmean(upper)) if np.isfinite(upper).any() else float("nan")
 
 
 def r2_by_distance(r2: np.ndarray, positions: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -214,7 +196,7 @@ def summarise(alleles: np.ndarray, positions: np.ndarray, length: float) -> np.n
     frequencies = haplotype_counts(alleles) / n
     # singletons say little of linkage and are many: LD is over sites with two copies or more, as is usual
     common = np.minimum(ones, n - ones) > 1
-    linked = alleles[:, common].astype(np.float64)
+    linked = alleles[:, common]
     r2 = r_squared(linked)
     distances = r2_by_distance(r2, positions[common], length * np.array([0.0, 0.05, 0.25, 1.0]))
     pairs = linked.shape[1] * (linked.shape[1] - 1) / 2

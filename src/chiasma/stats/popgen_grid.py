@@ -14,6 +14,7 @@ import numpy as np
 from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.haplotypes import Haplotypes
+from chiasma.stats.popgen_spectrum import tajimas_d_of
 from chiasma.stats.popgen_windows import STRUCTURE, window_structure
 
 DIPLOID = (
@@ -236,24 +237,13 @@ def _frequencies(
     for n in np.unique(largest[largest > 1]).astype(int):
         here = largest == n
         a1[here] = (1 / np.arange(1, n)).sum()
-        tajima[here] = tajima_d_of(pi[here], sites[here], n)
+        tajima[here] = tajimas_d_of(pi[here], sites[here], n)
     tajima[sites < _LEAST_TAJIMA] = np.nan
     tajima[sites == 0] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         per_base = {"pi": pi / bases, "theta_w": sites / np.where(a1 > 0, a1, 1) / bases}
         directed = {"theta_h": theta_h / bases, "fay_wu_h": (theta_h - pi) / bases, "max_derived_frequency": highest}
     return {**per_base, "tajima_d": tajima}, sites, directed
-
-
-def tajima_d_of(pi: np.ndarray, sites: np.ndarray, n: int) -> np.ndarray:
-    """Tajima's D from pi (not per base), segregating sites and n haplotypes (Tajima 1989, eq. 38)."""
-    i = np.arange(1, n)
-    a1, a2 = (1 / i).sum(), (1 / i**2).sum()
-    b1, b2 = (n + 1) / (3 * (n - 1)), 2 * (n**2 + n + 3) / (9 * n * (n - 1))
-    c1 = b1 - 1 / a1
-    c2 = b2 - (n + 2) / (a1 * n) + a2 / a1**2
-    variance = c1 / a1 * sites + c2 / (a1**2 + a2) * sites * (sites - 1)
-    return np.divide(pi - sites / a1, np.sqrt(variance), out=np.full(len(pi), np.nan), where=variance > 0)
 
 
 def _structure(dosages: np.ndarray, bounds: np.ndarray, ploidy: int) -> dict[str, np.ndarray]:

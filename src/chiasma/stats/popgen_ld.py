@@ -51,7 +51,7 @@ def _pair_masked(a: np.ndarray, b: np.ndarray) -> float:
 
 @numba.njit(cache=True)
 def _scales(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Sums of dosages, 1 / (n standard deviation) of each site, NaN where it does not vary; samples, -1 if some miss."""
+    """Sums of dosages, 1 / (n standard deviation) of a site, NaN where it does not vary; samples (-1: some miss)."""
     first, second, called = _sums(packed)
     n = called[0] if len(called) else 0.0
     scale = np.empty(len(first))
