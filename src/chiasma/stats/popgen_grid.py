@@ -201,11 +201,8 @@ def _windows(
     if haplotypes.n_haplotypes < 4:
         raise InputError("too few haplotypes", got=haplotypes.n_haplotypes, expected="four or more")
     edges = np.linspace(haplotypes.start, haplotypes.end, windows + 1)
-    ones, called = (haplotypes.alleles == 1).sum(axis=0), (haplotypes.alleles >= 0).sum(axis=0)
-    use = called > 0
     bases = np.diff(edges)
     if accessible is not None:
-        use &= accessible.covers(haplotypes.contig, haplotypes.positions)
         bases = accessible.bases(haplotypes.contig, edges)
         if not bases.any():
             raise InsufficientDataError(
@@ -214,8 +211,16 @@ def _windows(
                 got=f"accessible contigs: {', '.join(accessible.contigs[:8]) or 'none'}",
                 do="check that mask and genotypes share the build, or leave the region out",
             )
-    # sites where all agree carry nothing: simulators have none, masked or subset data have
-    return np.flatnonzero(use & (ones > 0) & (ones < called)), edges, bases
+    return used_sites(haplotypes, accessible), edges, bases
+
+
+def used_sites(haplotypes: Haplotypes, accessible: Accessibility | None) -> np.ndarray:
+    """Index of the sites that vary and can be called (site,); sites where all agree carry nothing."""
+    ones, called = (haplotypes.alleles == 1).sum(axis=0), (haplotypes.alleles >= 0).sum(axis=0)
+    use = (ones > 0) & (ones < called)
+    if accessible is not None:
+        use &= accessible.covers(haplotypes.contig, haplotypes.positions)
+    return np.flatnonzero(use)
 
 
 def _frequencies(
