@@ -1,0 +1,6 @@
+"""Selective sweeps: a structured coalescent along the path of the selected allele."""
+
+from chiasma.simulate.sweeps.history import SizeHistory
+from chiasma.simulate.sweeps.sweep import Sweep, simulate_sweep
+
+__all__ = ["SizeHistory", "Sweep", "simulate_sweep"]
