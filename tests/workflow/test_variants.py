@@ -346,6 +346,42 @@ def test_a_fitted_network_is_scored_by_its_log_odds(cnn_run, fasta, text, tmp_pa
     assert facts["statistic"].endswith("in log odds")
 
 
+def test_a_fitted_network_of_tracks_is_scored_on_its_bins(fasta, text, tmp_path):
+    """Bins, crop and strand pairs are those that its task learnt."""
+    from types import SimpleNamespace
+
+    import torch
+
+    from chiasma.data.dataset import Target
+    from chiasma.explain.onehot import one_hot
+    from chiasma.methods.regulation.borzoi.config import tiny
+    from chiasma.methods.regulation.borzoi.model import build
+    from chiasma.workflow.fitted import Fitted
+
+    config, names = tiny(), ("plus", "minus", "dnase")
+    torch.manual_seed(1)
+    network = build(config, 3).eval()
+    task = {"length": config.length, "bin": config.bin, "crop": config.crop, "strand_pair": [1, 0, 2]}
+    method = SimpleNamespace(name="borzoi", card=SimpleNamespace(name="borzoi", contract="task", data="tracks"))
+    target = Target("regression", np.zeros(0), names)
+    fitted = Fitted(method, config, target, network, {"task": task})  # type: ignore[arg-type]
+    base, at = text[999], 999
+    source = vcf(tmp_path / "in.vcf", f"chr1 {at + 1} . {base} {other(base)} . . .")
+    options = VariantOptions(statistic="difference", stride=1)
+    facts = score_variants([fitted], source, fasta=fasta, output=tmp_path / "out.vcf", options=options)
+    assert facts["models"][0]["bin"] == config.bin and facts["models"][0]["strands"] == 2
+    first = at - (config.length - 1) // 2
+    window = encode(text[first : first + config.length])
+    changed = window.copy()
+    changed[at - first] = encode(other(base))[0]
+    x = one_hot(np.stack([window, changed]))
+    with torch.no_grad():
+        plus, minus = network(x).sum(1).numpy(), network(x.flip(1, 2)).sum(1).numpy()[:, [1, 0, 2]]
+    expected = np.diff((plus + minus) / 2, axis=0)[0]
+    (found,) = pd.read_parquet(tmp_path / "out.parquet").to_dict("records")
+    assert [found[f"effect_{name}"] for name in names] == pytest.approx(expected.tolist(), abs=1e-4)
+
+
 @pytest.mark.slow
 def test_workers_give_the_same_numbers(models, fasta, text, tmp_path, monkeypatch):
     monkeypatch.setattr(variant_chunks, "_ALLELES_IN_A_CHUNK", (4, 4))
