@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,18 @@ from chiasma.methods.population.pg_gan.histories import HISTORIES, History, valu
 from chiasma.simulate.central_regions import replicate_trees, sample_sets
 
 CLASSES = ("simulated", "observed")
+
+
+@dataclass(frozen=True)
+class Region:
+    """What is cut from longer haplotypes: windows of so many bases."""
+
+    length: float
+
+
+def design(config: Config) -> Region:
+    """The windows of real haplotypes that the discriminator reads."""
+    return Region(config.length)
 
 
 def history(config: Config) -> History:

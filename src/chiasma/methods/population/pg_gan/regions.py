@@ -1,12 +1,10 @@
-"""The two players: regions simulated under a vector of parameters, and the discriminator that is trained on them."""
+"""Batches of regions as the discriminator reads them: simulated under given values, or observed. No torch here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset
@@ -15,7 +13,6 @@ from chiasma.encode.central_sites import central_range, code_central
 from chiasma.encode.haplotypes import segregating
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.config import Config
-from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits
 from chiasma.simulate.central_regions import decode_central
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -66,56 +63,3 @@ def observed_in(config: Config, data: Dataset, *, seed: int) -> Observed:
         return codes[index], distances[index]
 
     return again
-
-
-class Game:
-    """Discriminator, its optimiser, and the streams of what is simulated.
-
-    Args:
-        config: of the method.
-        observed: the real regions.
-        seed: of weights, dropout and simulations.
-    """
-
-    def __init__(self, config: Config, observed: Observed, *, seed: int) -> None:
-        self.config, self.observed, self.seed = config, observed, seed
-        self.simulated = 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(seed, "pg-gan", "weights"))
-            self.model = HaplotypeDiscriminator(
-                examples.sample_sizes(config), sites=config.sites, dropout=config.dropout
-            )
-        self.optimiser = torch.optim.Adam(self.model.parameters(), config.learning_rate)
-
-    def batch(self, values: dict[str, float]) -> Batch:
-        """A fresh batch under these values."""
-        self.simulated += 1
-        place = derive_seed(self.seed, "pg-gan", "batch", self.simulated)
-        return simulate_batch(self.config, values, number=self.config.batch, seed=place)
-
-    def train(self, values: dict[str, float], batches: int) -> tuple[float, float]:
-        """Train the discriminator; the share it has right in the last minibatch, of observed and of simulated."""
-        right = (0.0, 0.0)
-        self.model.train()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(self.seed, "pg-gan", "dropout", self.simulated))
-            for _ in range(batches):
-                real = logits(self.model, *self.observed(self.config.batch))
-                fake = logits(self.model, *self.batch(values))
-                loss = _cross_entropy(real, 1.0) + _cross_entropy(fake, 0.0)
-                self.optimiser.zero_grad()
-                loss.backward()
-                self.optimiser.step()
-                right = (float((real > 0).float().mean()), float((fake <= 0).float().mean()))
-        self.model.eval()
-        return right
-
-    def loss(self, values: dict[str, float]) -> float:
-        """Of the generator: how far one batch is from being taken for real."""
-        self.model.eval()
-        with torch.no_grad():
-            return float(_cross_entropy(logits(self.model, *self.batch(values)), 1.0))
-
-
-def _cross_entropy(found: torch.Tensor, label: float) -> torch.Tensor:
-    return binary_cross_entropy_with_logits(found, torch.full_like(found, label))
