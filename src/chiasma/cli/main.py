@@ -21,6 +21,7 @@ VERBS = {
     "explain": "why a fitted model says what it says",
     "design": "sequences evolved towards an activity, under rules, checked by a second model",
     "variants": "effects of a VCF's alleles on what models say, from VCF to VCF",
+    "personal": "does a model tell people apart: predictions from phased genomes against their expression",
     "simulate": "simulated examples of a method, or peaks",
     "audit": "leakage, confounders, duplicates, imbalance; of data, a run, or somebody's split",
     "reproduce": "a paper's or a lab's result, checked against what is expected",

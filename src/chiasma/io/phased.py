@@ -31,7 +31,7 @@ class PhasedAlleles:
         carried: (haplotype, allele); sample s owns rows s*ploidy .. (s+1)*ploidy.
         samples: names (sample,).
         ploidy: haplotypes of a sample; 2 where the region has no allele.
-        skips: what was left out.
+        skips: alleles that were left out.
     """
 
     contig: str
@@ -128,7 +128,7 @@ class _AlleleColumns(SiteColumns):
             carried=np.ascontiguousarray(carried),
             samples=self.chosen.names,
             ploidy=ploidy,
-            skips=(*self.chosen.skips, *skips),
+            skips=skips,
         )
 
 
@@ -183,3 +183,16 @@ def sample_names(path: Path | str) -> np.ndarray:
     if not len(names):
         raise FormatError("no samples", where=path, expected="at least one genotype column")
     return names
+
+
+def indexed_contigs(path: Path | str) -> tuple[str, ...] | None:
+    """Contigs that the index of a VCF or BCF knows; None where there is no index."""
+    import pysam
+
+    if not any(Path(f"{path}{suffix}").exists() for suffix in (".tbi", ".csi")):
+        return None
+    with pysam.VariantFile(str(path)) as file:
+        if file.is_bcf:
+            return tuple(str(name) for name in file.header.contigs)
+    with pysam.TabixFile(str(path)) as table:
+        return tuple(table.contigs)

@@ -23,6 +23,7 @@ _HOME = {
     "list_weights": "weights",
     "load_fitted": "fitted",
     "new_method": "scaffolding",
+    "personal_genomes": "personal",
     "predict": "predicting",
     "report": "citing",
     "resolve_model": "model",
