@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_refused() -> None:
     data = planted_tracks(1, examples=5)
     with pytest.raises(InputError, match="windows with tracks are needed"):
         task_of("basenji", planted_motifs(1))
-    with pytest.raises(MismatchError, match=r"length 1,024, bin 16, crop 4(.|\n)*length 1,024, bin 4, crop 8"):
+    with pytest.raises(MismatchError, match=r"length 1,024, bin 32, crop 4(.|\n)*length 1,024, bin 4, crop 8"):
         task_of("borzoi", data)
     meta = task_of("basenji", data).meta()
     other = replace(data, target=replace(data.target, names=("a", "b", "c", "d")))

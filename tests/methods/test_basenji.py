@@ -24,7 +24,7 @@ def sequence(length: int, *, batch: int = 1) -> torch.Tensor:
 
 def tiny_first() -> Config:
     """The first edition, small."""
-    tower = [{"filters": 8, "width": 22}, {"filters": 8, "width": 6, "pool": 4}, {"filters": 12, "width": 3, "pool": 4}]
+    tower = [{"filters": 8, "width": 22}, {"filters": 8, "width": 6, "pool": 4}, {"filters": 12, "width": 3, "pool": 8}]
     return tiny().replace(edition="first", tower=tower, dilations=(2, 4), link="exp-linear")
 
 
@@ -53,10 +53,10 @@ def test_shapes(config: Config) -> None:
     torch.manual_seed(1)
     model = build(config).eval()
     x = sequence(1024, batch=2)
-    assert model(x).shape == (2, 56, 5) and (model(x) > 0).all()
-    assert model.trunk(x).shape == (2, 16, 56)  # type: ignore[operator]
-    assert build(config, 7)(x).shape == (2, 56, 7)
-    with pytest.raises(InputError, match="a multiple of 16 above 128"):
+    assert model(x).shape == (2, 24, 5) and (model(x) > 0).all()
+    assert model.trunk(x).shape == (2, 16, 24)  # type: ignore[operator]
+    assert build(config, 7)(x).shape == (2, 24, 7)
+    with pytest.raises(InputError, match="a multiple of 32 above 256"):
         model(sequence(1000))
 
 

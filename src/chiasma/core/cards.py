@@ -65,7 +65,7 @@ class Card(Config):
     title: str
     question: str = Field(description="the question it answers, in one sentence")
     contract: Literal["task", "estimator", "procedure"]
-    data: Literal["sequences", "simulations", "matrix", "views", "pair"] = Field(
+    data: Literal["sequences", "simulations", "matrix", "views", "pair", "tracks"] = Field(
         description="what kind of Dataset it takes"
     )
     targets: tuple[Literal["binary", "multiclass", "multilabel", "regression", "none"], ...]

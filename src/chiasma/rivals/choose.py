@@ -10,6 +10,7 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
+from chiasma.data.tracks import Tracks
 from chiasma.rivals.base import Rival
 from chiasma.rivals.cells import cell_rivals
 from chiasma.rivals.composition import Composition, Majority
@@ -17,6 +18,7 @@ from chiasma.rivals.gapped_kmer import GappedKmerLinear
 from chiasma.rivals.kmer import KmerLinear
 from chiasma.rivals.matrix import matrix_rivals, optional_matrix_rivals
 from chiasma.rivals.nearest import NearestNeighbour
+from chiasma.rivals.tracks import track_rivals
 
 OPTIONAL = {"nearest": NearestNeighbour}
 """Rivals for sequences that join only where a card names them."""
@@ -42,7 +44,7 @@ def rivals_for(
         raise UsageError("without a target there is nothing to rival", expected="labels or tracks")
     if motifs is not None and not isinstance(data.x, Sequences):
         raise UsageError("motifs are of use for sequences only", where="--motifs", got=type(data.x).__name__)
-    rivals = [Majority(), *_of_kind(data, motifs)]
+    rivals = track_rivals() if isinstance(data.x, Tracks) else [Majority(), *_of_kind(data, motifs)]
     names, optional = [rival.name for rival in rivals], _optional(data)
     asked = [name for name in (card_rival, *named) if name is not None]
     if data.target.kind == "regression":

@@ -17,7 +17,7 @@ _NAMES = ("ctcf", "ap1", "ap1+", "ap1-")
 
 
 def planted_tracks(
-    seed: int, *, examples: int = 30, length: int = 1024, bin: int = 16, crop: int = 4, motifs: int = 6
+    seed: int, *, examples: int = 30, length: int = 1024, bin: int = 32, crop: int = 4, motifs: int = 6
 ) -> Dataset:
     """Random windows; tracks are Poisson counts that rise where a motif stands.
 

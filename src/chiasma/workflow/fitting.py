@@ -20,7 +20,7 @@ from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.method import Method, load_method
 from chiasma.workflow.options import FitOptions
-from chiasma.workflow.prepare import Prepared, check_inputs, prepare
+from chiasma.workflow.prepare import Prepared, check_inputs, of_examples, prepare
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def _audit_stage(job: Job, prepared: Prepared, run: RunFolder) -> None:
     from chiasma.workflow.auditing import from_ancestors
 
     with run.stage("audit"):
-        found = audit(prepared.dataset, prepared.split, seed=job.options.seed)
+        found = audit(of_examples(prepared.dataset), prepared.split, seed=job.options.seed)
         if job.start is not None:
             found = collect([*found.findings, *from_ancestors(job.start, prepared.dataset, prepared.split)])
         write_json(run.work / "audit.json", found.to_dict())
@@ -274,6 +274,12 @@ def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFold
 
         with run.stage("evaluate"):
             evaluate_factors(fitted, prepared, job.options, folder=run.work)
+        return
+    if job.method.card.data == "tracks":
+        from chiasma.workflow.evaluating_tracks import evaluate_tracks
+
+        with run.stage("evaluate"):
+            evaluate_tracks(fitted, prepared, job.options, card_rival=job.method.card.rival, folder=run.work)
         return
     matrix = job.method.card.contract == "estimator" or job.method.card.represents
     if matrix and not run.done("cross-validate"):

@@ -16,13 +16,14 @@ from chiasma.core.errors import InsufficientDataError, UsageError, list_some, un
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
+from chiasma.data.tracks import Tracks
 from chiasma.fit.clock import usable_cores
 from chiasma.workflow.groups import add_study
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.predictions import LABEL
 
 Inputs = Mapping[str, Any]
-_WORDS = {"negatives": ("shuffled", "genome")}
+_WORDS = {"negatives": ("shuffled", "genome"), "squash": ("old", "new")}
 """Values of an input that are words and not files."""
 
 
@@ -118,7 +119,7 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         asked = options.split.replace(seed=options.seed)
         if dataset.target.kind == "none" and card.represents:
             asked = asked.replace(valid=0.0, calibration=0.0)  # nothing is stopped, tuned or calibrated there
-        split = make_split(dataset, asked, test_ids=_test_ids(options))
+        split = make_split(of_examples(dataset), asked, test_ids=_test_ids(options))
     if not split.proof:
         from chiasma.split.proof import prove_with_shares
 
@@ -127,6 +128,15 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
     _require_classes(dataset, split)
     return Prepared(_resampled_by_block(dataset, split), split)
+
+
+def of_examples(dataset: Dataset) -> Dataset:
+    """The dataset with one value an example and output, where its targets lie along windows."""
+    if not isinstance(dataset.x, Tracks):
+        return dataset
+    from chiasma.workflow.load_tracks import coverage_summary
+
+    return coverage_summary(dataset)
 
 
 def _only_views(dataset: Dataset, wanted: tuple[str, ...]) -> Dataset:
@@ -247,6 +257,13 @@ def _common(inputs: Inputs, options: FitOptions) -> dict[str, Any]:
     return {"seed": options.seed, "groups": inputs.get("groups"), "test_labels": inputs.get("test_labels")}
 
 
+def _tracks(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    from chiasma.workflow.load_tracks import load_tracks
+
+    del card
+    return load_tracks(config, inputs, own_split=options.split.kind == "auto" and options.test_ids is None)
+
+
 def _pair(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.load_pair import load_pair
 
@@ -260,6 +277,7 @@ _LOADERS: dict[str, Callable[[Card, Config, Inputs, FitOptions], tuple[Dataset, 
     "views": _views,
     "matrix": _matrix,
     "pair": _pair,
+    "tracks": _tracks,
 }
 
 

@@ -129,7 +129,7 @@ def tiny() -> Config:
     return Config(
         length=1024,
         crop=4,
-        tower=_tower((8, 15, 2), (8, 5, 2), (12, 5, 2), (16, 5, 2)),
+        tower=_tower((8, 15, 2), (8, 5, 2), (12, 5, 2), (16, 5, 4)),
         dilated_filters=8,
         dilations=(1, 2),
         dilated_dropout=0.1,

@@ -1,0 +1,189 @@
+"""Windows with tracks: from a folder of TFRecords, or from a FASTA and coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.checks import require_valid
+from chiasma.core.errors import InputError, UsageError, list_some
+from chiasma.core.files import content_hash, text_hash
+from chiasma.data.dataset import Dataset, Skip, Target
+from chiasma.data.intervals import Intervals
+from chiasma.data.split import Split
+from chiasma.data.track_table import Scale, TrackTable
+from chiasma.data.tracks import Tracks
+from chiasma.encode.track_windows import fit_windows, lay_windows, summarise, targets_of
+from chiasma.io.basenji_folder import read_basenji_folder
+from chiasma.io.coverage import Coverage, absent_contigs, open_coverage
+from chiasma.io.genome import Genome, cache_folder, open_genome
+from chiasma.io.track_store import keep_windows
+from chiasma.io.tracks import read_track_table
+
+STRETCH = 131_072
+"""Bases of a stretch of the genome whose windows are drawn together: neighbours are not independent."""
+IN_MEMORY = 256_000_000
+"""Bytes of windows and targets above which they are kept on disk."""
+
+
+def load_tracks(config: Any, inputs: Mapping[str, Any], *, own_split: bool) -> tuple[Dataset, Split | None]:
+    """Windows as a network reads them, with their tracks.
+
+    Args:
+        config: of the network: length, bin, crop.
+        inputs: records (a folder of Basenji or Borzoi) or fasta with tracks (name to file) or track_table; squash.
+        own_split: keep the folder's own division into train, valid and test.
+
+    Raises:
+        UsageError: neither or both kinds of input, or the order of squashing is not known.
+        MismatchError: the windows, the table or the contigs do not fit.
+        InputError, FormatError: a file cannot be read.
+    """
+    squash: Scale | None = inputs.get("squash")
+    if squash not in (None, "old", "new"):
+        raise UsageError("not an order of squashing", where="--squash", got=squash, expected="old | new")
+    geometry = {"length": config.length, "bin": config.bin, "crop": config.crop}
+    records, fasta = inputs.get("records"), inputs.get("fasta")
+    if (records is None) == (fasta is None):
+        raise UsageError(
+            "one kind of input is needed",
+            got="both" if records else "neither",
+            expected="--records FOLDER, or --fasta GENOME with --tracks NAME=FILE or --track-table FILE",
+        )
+    if records is not None:
+        if inputs.get("tracks") or inputs.get("track_table"):
+            raise UsageError("records bring their own tracks", where="--records", do="leave --tracks out")
+        return _from_records(Path(str(records)), geometry, squash=squash, own_split=own_split)
+    table = _table(inputs, squash)
+    return load_coverage(str(fasta), table, **geometry), None
+
+
+def _from_records(
+    folder: Path, geometry: Mapping[str, int], *, squash: Scale | None, own_split: bool
+) -> tuple[Dataset, Split | None]:
+    dataset = read_basenji_folder(folder, squash=squash)
+    notes = {"records": folder.name, "squashed": dataset.x.table.squash}  # type: ignore[union-attr]
+    found = fit_windows(replace(dataset, notes={**dataset.notes, **notes}), **geometry)
+    if not own_split:
+        return found, None
+    return found, Split("given", found.ids, found.columns["part"], {"by": "the folder's own parts"}, blocks=found.unit)
+
+
+def _table(inputs: Mapping[str, Any], squash: Scale | None) -> TrackTable:
+    """What the tracks are: a table of them, or plain means of the files named."""
+    files, path = inputs.get("tracks"), inputs.get("track_table")
+    if (files is None) == (path is None):
+        raise UsageError(
+            "tracks are needed with a genome",
+            got="both" if files else "neither",
+            expected="--tracks NAME=FILE (repeated), or --track-table FILE with columns identifier, file, ...",
+        )
+    if path is not None:
+        table = read_track_table(path, squash=squash)
+        beside = [str(Path(path).parent / name) for name in table.file]  # an absolute path stays as it is
+        return replace(table, file=np.array(beside, dtype=object))
+    assert files is not None
+    if not isinstance(files, Mapping):
+        raise UsageError("each track needs a name", where="--tracks", got=files, expected="NAME=FILE")
+    count = len(files)
+    none = np.full(count, np.nan)
+    table = TrackTable(
+        identifier=np.array(list(files), dtype=object),
+        file=np.array([str(path) for path in files.values()], dtype=object),
+        clip=none,
+        clip_soft=none,
+        scale=np.ones(count),
+        sum_stat=np.array(["mean"] * count, dtype=object),
+        exponent=np.ones(count),
+        strand_pair=np.arange(count),
+        description=np.array([""] * count, dtype=object),
+        squash="new",
+    )
+    require_valid(table, where="--tracks", do="give each track a name of its own")
+    return table
+
+
+def load_coverage(fasta: str, table: TrackTable, *, length: int, bin: int, crop: int) -> Dataset:
+    """Windows along a genome with the coverage of their bins; large ones are kept in the cache and mapped.
+
+    Raises:
+        InputError, FormatError, MismatchError: see `open_coverage` and `absent_contigs`.
+    """
+    genome = open_genome(fasta)
+    places, skips = lay_windows(genome, length=length, bin=bin, crop=crop)
+    with ExitStack() as stack:
+        tracks = [stack.enter_context(open_coverage(path)) for path in table.file]
+        places, more = _covered(places, tracks, genome, table)
+        shape = ((length - 2 * crop * bin) // bin, len(table))
+
+        def fill(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+            here = places.take(np.arange(start, stop))
+            summaries = _summaries(here, tracks, table, bin=bin, crop=crop)
+            return genome.windows(here), targets_of(summaries, table)
+
+        if len(places) * (length + 2 * shape[0] * shape[1]) <= IN_MEMORY:
+            codes, values = fill(0, len(places))
+        else:
+            folder = cache_folder() / "windows" / _identity(fasta, table, (length, bin, crop))
+            codes, values = keep_windows(folder, fill, windows=len(places), length=length, shape=shape)
+    _, unit = np.unique(
+        np.array([f"{chrom}:{start // STRETCH}" for chrom, start in zip(places.chrom, places.start)]),
+        return_inverse=True,
+    )
+    return Dataset(
+        ids=places.names,
+        x=Tracks(codes, bin, crop, table, places),
+        target=Target("regression", values, tuple(table.identifier), "coverage of a bin, as the table says"),
+        unit=unit.ravel() if length <= STRETCH else np.arange(len(places)),
+        unit_name=f"stretch of {STRETCH:,} bases" if length <= STRETCH else "window",
+        columns={"chrom": places.chrom, "start": places.start, "end": places.end},
+        skips=(*skips, *more),
+        notes={"genome": Path(fasta).name, "statistic of a bin": ", ".join(sorted(set(table.sum_stat)))},
+    )
+
+
+def _covered(
+    places: Intervals, tracks: list[Coverage], genome: Genome, table: TrackTable
+) -> tuple[Intervals, tuple[Skip, ...]]:
+    """Windows on contigs that every track has, and those left out."""
+    names = list(dict.fromkeys(places.chrom.tolist()))
+    lost: dict[str, None] = {}
+    for track, path in zip(tracks, table.file, strict=True):
+        lost |= dict.fromkeys(absent_contigs(track, genome, names, where=path))
+    if not lost:
+        return places, ()
+    out = np.isin(places.chrom.astype(str), list(lost))
+    if out.all():
+        raise InputError("no contig is in all tracks", got=list_some(lost), do="leave out the track that lacks them")
+    skip = Skip("windows on contigs that a track does not have", int(out.sum()), tuple(list(lost)[:3]))
+    return places.take(~out), (skip,)
+
+
+def _summaries(places: Intervals, tracks: list[Coverage], table: TrackTable, *, bin: int, crop: int) -> np.ndarray:
+    """Summary of each bin with a target (window, bin, track)."""
+    rows = []
+    for chrom, start, end in zip(places.chrom, places.start + crop * bin, places.end - crop * bin):
+        columns = [
+            summarise(track.values(chrom, int(start), int(end)), bin=bin, statistic=str(statistic))
+            for track, statistic in zip(tracks, table.sum_stat, strict=True)
+        ]
+        rows.append(np.stack(columns, axis=-1))
+    return np.stack(rows)
+
+
+def _identity(fasta: str, table: TrackTable, geometry: tuple[int, int, int]) -> str:
+    """A name for the windows of these files, tables and lengths."""
+    facts = [table.clip, table.clip_soft, table.scale, table.sum_stat, table.exponent]
+    texts = [content_hash(fasta), *(content_hash(path) for path in table.file), table.squash, str(geometry)]
+    return text_hash(*texts, *(str(column.tolist()) for column in facts))[:24]
+
+
+def coverage_summary(dataset: Dataset) -> Dataset:
+    """The dataset with the mean of each track over a window as its target, for splits and the audit."""
+    values = np.stack([np.asarray(row, np.float32).mean(axis=0) for row in dataset.target.values])
+    return replace(dataset, target=Target("regression", values, dataset.target.names, dataset.target.unit))
