@@ -301,10 +301,23 @@ def test_a_line_of_demes_is_a_history():
     builder.add_pulse(sources=["other"], dest="new", proportions=[0.1], time=50)
     with pytest.raises(InputError, match="without gene flow"):
         SizeHistory.from_demes(builder.resolve(), "new")
-    grown = demes.Builder()
-    grown.add_deme("a", epochs=[{"start_size": 100, "end_time": 50}, {"start_size": 100, "end_size": 200}])
-    with pytest.raises(InputError, match="exponential growth"):
-        SizeHistory.from_demes(grown.resolve(), "a")
+
+
+def test_growth_becomes_steps_that_keep_the_rate_of_coalescence():
+    demes = pytest.importorskip("demes")
+    builder = demes.Builder()
+    builder.add_deme("a", epochs=[{"start_size": 100, "end_time": 50}, {"start_size": 100, "end_size": 2000}])
+    history = SizeHistory.from_demes(builder.resolve(), "a", steps=5)
+    assert history.starts.tolist() == [0, 10, 20, 30, 40, 50] and history.sizes[-1] == 100
+    times = np.linspace(0, 50, 100_001)
+    inverse = 1 / (2000 * np.exp(-np.log(20) / 50 * times))
+    for start, size in zip(history.starts[:5], history.sizes):
+        inside = (times >= start) & (times <= start + 10)
+        assert 1 / size == pytest.approx(inverse[inside].mean(), rel=1e-3)
+    linear = builder.resolve().asdict()
+    linear["demes"][0]["epochs"][1]["size_function"] = "linear"
+    with pytest.raises(InputError, match="linear sizes"):
+        SizeHistory.from_demes(demes.Builder.fromdict(linear).resolve(), "a")
 
 
 # ---- other simulators ----

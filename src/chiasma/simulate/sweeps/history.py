@@ -34,15 +34,17 @@ class SizeHistory:
         return cls(np.array([float(size) for _, size in epochs]), np.array([float(start) for start, _ in epochs]))
 
     @classmethod
-    def from_demes(cls, graph: Any, deme: str) -> Self:
-        """The history of one deme through its ancestors, where that is a line of constant epochs.
+    def from_demes(cls, graph: Any, deme: str, *, steps: int = 20) -> Self:
+        """The history of one deme through its ancestors, where they are a line.
 
         Args:
-            graph: a demes.Graph in generations.
+            graph: a demes.Graph.
             deme: name of the deme that is sampled today.
+            steps: equal parts of an epoch of exponential growth, each at its harmonic mean size, so that the chance
+                that two lineages coalesce in it is right.
 
         Raises:
-            InputError: the line meets what a sweep cannot be simulated under: gene flow, several ancestors, growth.
+            InputError: the line meets what a sweep cannot be simulated under: gene flow, several ancestors.
         """
         epochs: list[tuple[float, float]] = []
         name = deme
@@ -59,14 +61,7 @@ class SizeHistory:
             for epoch in reversed(now.epochs):
                 if epoch.start_time <= until:
                     continue
-                if epoch.size_function != "constant":
-                    raise InputError(
-                        "sweeps are simulated under sizes that change in steps",
-                        where=f"deme {name}",
-                        got=f"{epoch.size_function} growth",
-                        do="give the epoch several constant steps (demographies.stepped)",
-                    )
-                epochs.append((max(epoch.end_time, until), epoch.start_size))
+                epochs += _steps(epoch, until, steps, where=f"deme {name}")
             if not now.ancestors:
                 return cls.of(*epochs)
             if len(now.ancestors) > 1:
@@ -98,6 +93,24 @@ class SizeHistory:
         if self.starts[0] != 0 or not (np.diff(self.starts) > 0).all() or not np.isfinite(self.starts).all():
             found.append("epochs do not begin at 0 and increase")
         return found
+
+
+def _steps(epoch: Any, until: float, steps: int, *, where: str) -> list[tuple[float, float]]:
+    """Start and size of the constant parts of an epoch, the latest first."""
+    begin = max(epoch.end_time, until)
+    if epoch.size_function == "constant":
+        return [(begin, epoch.start_size)]
+    if epoch.size_function != "exponential":
+        raise InputError(
+            "sweeps are simulated under constant sizes and exponential growth",
+            where=where,
+            got=f"an epoch with {epoch.size_function} sizes",
+        )
+    rate = np.log(epoch.end_size / epoch.start_size) / (epoch.start_time - epoch.end_time)
+    times = np.linspace(begin, epoch.start_time, steps + 1)
+    sizes = epoch.end_size * np.exp(-rate * (times - epoch.end_time))
+    inverse = np.diff(1 / sizes) / (rate * np.diff(times))  # mean of 1/N over a part
+    return list(zip(times[:-1].tolist(), (1 / inverse).tolist()))
 
 
 def _refuse_flow(graph: Any, deme: str, until: float) -> None:
