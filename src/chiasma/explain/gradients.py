@@ -21,6 +21,9 @@ from chiasma.explain.onehot import (
     target_outputs,
 )
 
+_BASES_IN_A_BATCH = 1 << 19
+"""Gradients keep every activation: of long windows fewer go at once."""
+
 
 def slopes(output: Any, x: Any) -> Any:
     """Gradient of the sum of each column of output (batch, target) at x: (target, batch, base, position)."""
@@ -240,6 +243,7 @@ def _path_gradient(
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     nodes, weights = (nodes + 1) / 2, weights / 2
     device = device_of(model)
+    batch_size = max(1, min(batch_size, _BASES_IN_A_BATCH // codes.shape[1]))
     result = np.zeros((len(targets), *codes.shape, 4))
     with evaluating(model):
         for rows in batches(len(codes), max(1, batch_size // steps)):

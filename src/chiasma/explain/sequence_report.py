@@ -29,6 +29,8 @@ from chiasma.explain.references import dinucleotide_references
 Method = Literal["auto", "deep-lift-shap", "integrated-gradients", "ism", "saliency", "input-x-gradient"]
 _REFERENCES = 5
 _CHECKED = 20
+_CHECKED_LENGTH = 20_000
+"""Bases beyond which every substitution is too many to be tried."""
 _ACCEPTED = 0.05
 """Median completeness error, relative to the change of output, above which DeepLIFT gives way."""
 _MUTATED = 200
@@ -177,6 +179,9 @@ def _check(
 ) -> dict[str, Any]:
     """Correlation of the attribution with mutagenesis on a few sequences; how that was computed goes to `notes`."""
     count = min(_CHECKED, len(attribution.codes))
+    if (length := attribution.codes.shape[1]) > _CHECKED_LENGTH:
+        notes["messages"].append(f"not compared with mutagenesis: {3 * length:,} substitutions a sequence")
+        return {"n": 0, "n_undefined": count}
     rows = np.sort(generator(seed, "checked").choice(len(attribution.codes), count, replace=False))
     found = one_output(model, attribution.codes[rows], target=target)
     edits = found.attribution()
