@@ -251,3 +251,21 @@ def test_a_matrix_method_takes_views_side_by_side_or_one_of_them(paths: dict[str
     assert list(both.features[[0, 27]]) == ["rna:rna0", "protein:protein7"] and one.features[0] == "protein0"
     with pytest.raises(UsageError, match="nothing"):
         prepare(card, config, inputs, FitOptions(views=("nothing",)))
+
+
+def test_methods_beside_a_transductive_one_hold_nothing_out(paths: dict[str, Path], tmp_path: Path) -> None:
+    asked = ("--draws", 100, "--preset", "tiny", "--no-explain", "--stability", 2)
+    done("compare", "pca", "tsne", paths["rna"], "--labels", paths["labels"], *asked, "-o", tmp_path / "c")
+    found = json.loads((tmp_path / "c" / "compare.json").read_text())
+    assert found["primary"] == "trustworthiness" and "cross_validation" not in found
+    assert [row["over"] for row in found["stability"]] == ["seeds", "subsamples"] * 2
+    assert found["stability"][0]["method"] == "pca" and found["stability"][0]["spread"] < 1e-6
+    facing = [word for word in ("(2 factors)", "(3 factors)") if word in found["verdict"].split("tsne", 2)[-1]]
+    assert facing == ["(2 factors)"]  # a layout of two dimensions faces projections of two
+    page = (tmp_path / "c" / "report.html").read_text()
+    assert "Stability" in page and "no part was held out" in (tmp_path / "c" / "pca" / "report.html").read_text()
+
+
+def test_a_method_with_a_target_is_not_scored_on_its_training_samples(paths: dict[str, Path], tmp_path: Path) -> None:
+    answer = call("fit", "lda", paths["rna"], "--labels", paths["labels"], "--undivided", "-o", tmp_path / "r")
+    assert answer.code == 2 and "lda has a target" in answer.err

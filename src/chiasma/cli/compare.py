@@ -66,9 +66,19 @@ def _compare(values: Mapping[str, Any]) -> None:
     for row in rows:
         row["simple"] = "rival" if row["rival"] else ""
     shown = table(rows, ["name", "simple", "figure", "cpu_seconds", "parameters"])
-    text = f"{found.verdict}\n\n{shown}\n\n{_folds(found.folds)}report: {found.report}"
+    text = f"{found.verdict}\n\n{shown}\n\n{_folds(found.folds)}{_stability(found.stability)}report: {found.report}"
     record = {"verdict": found.verdict, "table": found.table, "pairs": found.pairs, "cross_validation": found.folds}
+    record["stability"] = found.stability
     emit(record, text, as_json=values.get("json", False))
+
+
+def _stability(rows: list[dict[str, Any]]) -> str:
+    """How alike the layouts of a method are over seeds and over subsamples, as a table."""
+    if not rows:
+        return ""
+    shown = [{key: f"{one:.3f}" if isinstance(one, float) else one for key, one in row.items()} for row in rows]
+    columns = ["method", "over", "trustworthiness", "trustworthiness_sd", "distance_correlation", "spread", "overlap"]
+    return f"fitted again, to all samples and to four fifths\n\n{table(shown, columns)}\n\n"
 
 
 def _method(word: str) -> str:

@@ -153,6 +153,34 @@ def draw_bound(iterations: Sequence[int], bounds: Sequence[float]) -> Figure:
         )
 
 
+def draw_choice(tried: Sequence[int], scores: Sequence[float], errors: Sequence[float], chosen: int) -> Figure:
+    """Likelihood of hidden values by number of factors, with the standard error of the difference to the best.
+
+    Args:
+        tried: numbers of factors, ascending.
+        scores: mean log-likelihood of a hidden value.
+        errors: standard error of each difference to the best.
+        chosen: the number taken.
+    """
+    with drawing(SMALL, 2.4) as (canvas, axes):
+        axes.errorbar(tried, scores, yerr=errors, color=PALETTE[0], marker="o", markersize=4, linewidth=1.2)
+        axes.axvline(chosen, color=PALETTE[1], linewidth=1, linestyle="--")
+        axes.set_xticks(list(tried))
+        axes.set(xlabel="factors", ylabel="log-likelihood of a hidden value (nats)")
+        return seal(
+            canvas,
+            name="factor_choice",
+            title="Number of factors",
+            table={
+                "factors": list(tried),
+                "score": list(scores),
+                "standard_error": list(errors),
+                "chosen": [number == chosen for number in tried],
+            },
+            caption="Each number fitted with values hidden; the smallest that is no worse than the best is taken.",
+        )
+
+
 def _heat(
     axes: Any, values: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, top: float, numbers: bool = True
 ) -> None:

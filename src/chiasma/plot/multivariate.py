@@ -50,7 +50,7 @@ def loading_bars(rows: Sequence[Mapping[str, Any]], *, component: str = "1") -> 
         return seal(
             canvas,
             name=f"loadings_{component}",
-            title=f"Loadings on component {component}",
+            title=f"Loadings on {component}",
             table={key: [row.get(key) for row in kept] for key in columns},
             caption=f"The {_MOST} largest of each view at most; blue is positive, orange negative. "
             "Where refits were made, pale bars were selected in few of them.",
@@ -90,7 +90,7 @@ def sample_plot(variates: Mapping[str, np.ndarray], classes: Sequence[str], *, c
             table[components[0]] += points[:, 0].tolist()
             table[components[1]] += points[:, 1].tolist()
             axes.set_title(shorten(view, 20))
-            axes.set(xlabel=f"component {components[0]}", ylabel=f"component {components[1]}" if not index else "")
+            axes.set(xlabel=components[0], ylabel=components[1] if not index else "")
             axes.tick_params(labelsize=8)
         first = panels[0] if len(views) > 1 else panels
         handles, texts = first.get_legend_handles_labels()
@@ -100,7 +100,7 @@ def sample_plot(variates: Mapping[str, np.ndarray], classes: Sequence[str], *, c
             name="samples",
             title="Samples on the components",
             table=table,
-            caption="One panel a view. Classes that part in every view are told apart by every layer of measurement.",
+            caption="One panel a view, or a single one where the factors are common to all views.",
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from chiasma.core.files import plain, write_text
 from chiasma.data.results import Figure
@@ -98,10 +99,14 @@ def to_csv(table: Mapping[str, Sequence[Any]]) -> str:
 
 
 def save_figure(folder: Path | str, figure: Figure) -> tuple[Path, Path]:
-    """Write NAME.svg and NAME.csv into `folder`; returns both paths."""
+    """Write NAME.svg, its caption inside as <desc>, and NAME.csv into `folder`; returns both paths."""
     drawing_path = Path(folder) / f"{figure.name}.svg"
     table_path = Path(folder) / f"{figure.name}.csv"
-    write_text(drawing_path, figure.svg + "\n")
+    head, ended, rest = figure.svg.partition("</title>")
+    said = (
+        f"\n <desc>{escape(figure.caption)}</desc>" if ended and figure.caption and "<desc>" not in head + rest else ""
+    )
+    write_text(drawing_path, head + ended + said + rest + "\n")
     write_text(table_path, to_csv(figure.table))
     return drawing_path, table_path
 

@@ -69,14 +69,24 @@ def plate(figure: Figure, *, prefix: str = "", downloads: bool = True) -> Plate:
     )
 
 
-def picture(path: Path, *, title: str, caption: str = "") -> Plate:
-    """A drawing found on disk, shown as an image, where a script inside it cannot run."""
+def _said(head: str, element: str) -> str:
+    """The text of an element of an SVG's head; empty if there is none."""
+    found = re.search(rf"<{element}>(.*?)</{element}>", head, flags=re.DOTALL)
+    return html.unescape(found.group(1)).strip() if found else ""
+
+
+def picture(path: Path, *, title: str) -> Plate:
+    """A drawing found on disk, shown as an image, where a script inside it cannot run.
+
+    Its <title> and <desc> are title and caption; `title` stands in where there is none.
+    """
     raw = path.read_bytes()
+    said = {name: _said(raw[:4000].decode("utf-8", "replace"), name) for name in ("title", "desc")}
     table = path.with_suffix(".csv")
     address = data_uri(raw, "image/svg+xml")
     csv_link = data_uri(table.read_bytes(), "text/csv") if table.exists() else ""
     wide = _width(raw[:2000].decode("utf-8", "replace")) > 300
-    return Plate(path.stem, title, caption, "", address, address, csv_link, wide)
+    return Plate(path.stem, said["title"] or title, said["desc"], "", address, address, csv_link, wide)
 
 
 def _width(svg: str) -> float:

@@ -50,6 +50,7 @@ def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
         columns=[_column(name, run) for name, run in zip(names, found, strict=True)],
         plates=[plate(figure) for figure in _figures(names, found, comparison)],
         table=_table(names, found),
+        stability=_stability(comparison.get("stability") or []),
         folds=_folds(comparison.get("cross_validation") or {}),
     )
     write_text(output, text)
@@ -112,6 +113,23 @@ def _figures(names: Sequence[str], runs: Sequence[Run], comparison: dict[str, An
     if pairs:
         figures.append(paired_differences(pairs[:24], metric=metric_name(runs[0].primary)))
     return figures
+
+
+def _stability(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Scores of layouts over seeds and over subsamples: a row each, means over fits or over pairs of fits."""
+    names = [name for name in (rows[0] if rows else {}) if name not in ("method", "over")]
+    shown = [[str(row["method"]), str(row["over"]), *(small(row.get(name)) for name in names)] for row in rows]
+    return {"header": [_STABILITY.get(name, name.replace("_", " ")) for name in names], "rows": shown}
+
+
+_STABILITY = {
+    "trustworthiness_sd": "its spread over fits (SD)",
+    "neighbour_recall": "share of neighbours kept",
+    "distance_correlation": "rank correlation of distances",
+    "spread": "distance between two fits, aligned",
+    "overlap": "neighbours common to two fits",
+}
+"""What the columns of `layout_stability` say."""
 
 
 def _folds(found: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from chiasma.workflow.prepare import prepare
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, where it is written, and the outcome; `folds` is that of repeated cross-validation, if any."""
+    """What was compared, where it is written, and the outcome; `folds` is that of repeated cross-validation and
+    `stability` that over seeds and subsamples, if any.
+    """
 
     path: Path
     verdict: str
@@ -33,6 +35,7 @@ class Comparison:
     pairs: list[dict[str, Any]]
     report: Path | None
     folds: dict[str, Any] | None = None
+    stability: list[dict[str, Any]] = field(default_factory=list)
 
 
 def compare(
@@ -62,13 +65,39 @@ def compare(
     _require_comparison(output)
     if len(set(methods)) != len(methods):
         raise UsageError("a method is named twice", got=" ".join(methods))
+    alike: list[dict[str, Any]] = []
     if all((Path(name) / "run.json").exists() for name in methods):
         runs = [require_run(name) for name in methods]
     else:
+        if any(find_card(_method_of(name)).transductive for name in methods):
+            chosen = chosen.replace(undivided=True)
         given = {name: _inputs_of(name, methods, inputs or {}) for name in methods}
         jobs = {name: _plan(name, given[name], presets, chosen) for name in methods}
         runs = _fit_all(jobs, output, overwrite=overwrite)
-    return compare_runs(runs, output=output, draws=chosen.draws)
+        alike = _stability(jobs, chosen) if chosen.stability else []
+    return compare_runs(runs, output=output, draws=chosen.draws, stability=alike)
+
+
+def _stability(jobs: Mapping[str, Job], options: FitOptions) -> list[dict[str, Any]]:
+    """How alike the factors of each method are over seeds and over subsamples, as rows.
+
+    Raises:
+        UsageError: a method has a target here.
+    """
+    from chiasma.workflow.layout_stability import layout_stability
+
+    found: list[dict[str, Any]] = []
+    for name, job in jobs.items():
+        data = prepare(job.method.card, job.config, job.inputs, job.options).dataset
+        if data.target.kind != "none":
+            do = "leave the labels out, or add --undivided"
+            raise UsageError("stability is of methods without a target", where="--stability", got=name, do=do)
+        print(f"stability of {name}", file=sys.stderr)
+        own = {job.method.name: job.config.model_dump()}
+        seeds = range(options.seed, options.seed + options.stability)
+        rows = layout_stability([job.method.name], data, seeds=seeds, configs=own).to_dict("records")
+        found += [{str(key): value for key, value in row.items()} | {"method": name} for row in rows]
+    return found
 
 
 def _inputs_of(name: str, methods: Sequence[str], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,8 +137,12 @@ def _fit_all(jobs: Mapping[str, Job], output: Path, *, overwrite: bool) -> list[
     return [done[name] for name in jobs]
 
 
-def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Comparison:
+def compare_runs(
+    runs: Sequence[Path], *, output: Path, draws: int = 1000, stability: Sequence[Mapping[str, Any]] = ()
+) -> Comparison:
     """Compare complete runs that share their test examples, and the rivals they were fitted beside.
+
+    `stability` has rows of `layout_stability`, where there is no target.
 
     Raises:
         MismatchError: the runs were tested on different examples.
@@ -120,7 +153,7 @@ def compare_runs(runs: Sequence[Path], *, output: Path, draws: int = 1000) -> Co
     if read_json(runs[0] / "provenance.json")["target"]["kind"] == "none":
         from chiasma.workflow.comparing_factors import compare_factors
 
-        return compare_factors(runs, output=output, draws=draws)
+        return compare_factors(runs, output=output, draws=draws, stability=stability)
     first, _ = read_test(runs[0])
     tries = max(len(read_json(run / "cost.json").get("tries", [0])) for run in runs)
     scores, rivals, cost, negatives = _gather(runs, first)

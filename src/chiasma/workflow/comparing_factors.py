@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _PREFIX = "reconstruction_r2"
 
 
-def compare_factors(runs: Sequence[Path], *, output: Path, draws: int) -> Comparison:
+def compare_factors(
+    runs: Sequence[Path], *, output: Path, draws: int, stability: Sequence[Mapping[str, Any]] = ()
+) -> Comparison:
     """Compare complete runs without a target: every score they share, paired on the one that all have.
 
     The score that decides is reconstruction where all methods reconstruct, else trustworthiness.
@@ -37,14 +39,15 @@ def compare_factors(runs: Sequence[Path], *, output: Path, draws: int) -> Compar
     records = [read_json(run / "compare.json") for run in runs]
     conditions = read_json(runs[0] / "metrics.json")["conditions"]
     common: dict[str, Any] = {"unit_name": conditions["unit_name"], "seed": conditions["seed"], "draws": draws}
-    everyone, rivals, cost = _gather(runs, records)
+    everyone, facing, cost = _gather(runs, records)
+    rivals = {rival for faced in facing.values() for rival in faced}
     names = [name for name in everyone if name not in rivals]
     own = [everyone[name][0] for name in names]
     primary = _PREFIX if all(_PREFIX in row for row in own) else "trustworthiness"
     units = everyone[names[0]][1]
     chosen = {name: row[primary] for name, (row, _) in everyone.items() if primary in row}
     pairs = compare_embeddings(chosen, units.units(primary), metric=primary, **common)
-    sentences = [verdict(pairs, network=name, rivals=rivals) for name in names if rivals]
+    sentences = [verdict(pairs, network=name, rivals=facing[name]) for name in names if facing[name]]
     if len(names) > 1:
         best = max(names, key=lambda name: float(chosen[name](np.ones((1, len(units.units(primary)))))[0]))
         gap = against_best(pairs, best, [name for name in names if name != best])
@@ -61,15 +64,16 @@ def compare_factors(runs: Sequence[Path], *, output: Path, draws: int) -> Compar
         }
         table.append({"name": name, "rival": name in rivals, **found, **cost.get(name, {})})
     text, described = " ".join(sentences), [pair.to_dict() for pair in pairs]
-    write_json(output / "compare.json", {"verdict": text, "primary": primary, "table": table, "pairs": described})
+    record = {"verdict": text, "primary": primary, "table": table, "pairs": described}
+    write_json(output / "compare.json", {**record, "stability": list(stability)})
     page = write_side_by_side(list(runs), output / "report.html")
-    return Comparison(output, text, primary, table, described, page)
+    return Comparison(output, text, primary, table, described, page, stability=[dict(row) for row in stability])
 
 
 def _gather(
     runs: Sequence[Path], records: Sequence[dict[str, Any]]
-) -> tuple[dict[str, tuple[dict[str, Score], FactorScores]], list[str], dict[str, Any]]:
-    """Scores of methods and rivals by name, which are rivals, and costs; a rival is named with its factors.
+) -> tuple[dict[str, tuple[dict[str, Score], FactorScores]], dict[str, list[str]], dict[str, Any]]:
+    """Scores of methods and rivals by name, the rivals with as many factors as each method, and costs.
 
     Raises:
         MismatchError: the runs were scored on different samples.
@@ -77,6 +81,7 @@ def _gather(
     methods = [record["method"] for record in records]
     own: dict[str, tuple[dict[str, Score], FactorScores]] = {}
     others: dict[str, tuple[dict[str, Score], FactorScores]] = {}
+    facing: dict[str, list[str]] = {}
     cost: dict[str, Any] = {}
     first = load_factor_scores(runs[0] / SCORES)
     for run, record in zip(runs, records, strict=True):
@@ -86,7 +91,10 @@ def _gather(
         factors = read_json(run / "metrics.json")["conditions"]["factors"]
         for name, row in scores.rows.items():
             mine = name == record["method"]
-            label = (name if methods.count(name) == 1 else run.name) if mine else f"{name} ({factors} factors)"
+            called = record["method"] if methods.count(record["method"]) == 1 else run.name
+            label = called if mine else f"{name} ({factors} factors)"
             (own if mine else others)[label] = (row, scores)
+            if not mine:
+                facing.setdefault(called, []).append(label)
             cost[label] = record["cost"].get(name, {})
-    return {**own, **others}, list(others), cost
+    return {**own, **others}, {name: facing.get(name, []) for name in own}, cost

@@ -31,6 +31,17 @@ class FitOptions(Config):
     permutations: int = Field(
         default=0, ge=0, description="permutations of the labels within one cross-validation, for its p; 0 asks none"
     )
+    undivided: bool = Field(
+        default=False,
+        description="hold no sample out and look at no class: factors of all samples, scored on them; compare does so "
+        "where a method is transductive",
+    )
+    stability: int = Field(
+        default=0,
+        ge=0,
+        description="seeds over which compare fits methods without a target again, to all samples and to four fifths "
+        "of them; 0 asks none",
+    )
     views: tuple[str, ...] = Field(default=(), description="views learnt from, where more are given; default all")
     rivals: bool = Field(default=True, description="fit the simple rivals beside it")
     explain: bool = Field(default=True, description="attributions, motifs, loadings")

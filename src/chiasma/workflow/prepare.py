@@ -102,7 +102,8 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         dataset = replace(dataset, x=side_by_side(dataset.x))
     if split is not None and isinstance(dataset.x, Matrix | Views):
         _require_measured(dataset, split)
-    if card.represents and not {"binary", "multiclass"} & set(card.targets):
+    alone = card.transductive or options.undivided
+    if card.represents and (alone or not {"binary", "multiclass"} & set(card.targets)):
         dataset = _without_target(dataset)
     if dataset.target.kind not in card.targets:
         raise UsageError(
@@ -111,8 +112,8 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
             expected=" or ".join(card.targets),
         )
     require_valid(dataset, do="see the message; 'chiasma audit' on the same files lists more")
-    if card.transductive:
-        return Prepared(dataset, _undivided(dataset, split))
+    if alone:
+        return Prepared(dataset, _undivided(card, dataset, split))
     if split is None:
         from chiasma.split.make import make_split
 
@@ -176,19 +177,24 @@ def _without_target(dataset: Dataset) -> Dataset:
     return replace(dataset, target=Target("none", np.zeros(0), ()), columns=columns)
 
 
-def _undivided(dataset: Dataset, given: Split | None) -> Split:
-    """All samples in one part, for a method that places no samples but those of its fit.
+def _undivided(card: Card, dataset: Dataset, given: Split | None) -> Split:
+    """All samples in one part, for a method that places no samples but those of its fit, or where that is asked.
 
     Raises:
-        UsageError: a test set was given.
+        UsageError: a test set was given, or the method has a target.
     """
+    if not card.represents:
+        raise UsageError(
+            f"{card.name} has a target: figures of the samples it learnt from say nothing", got="undivided"
+        )
     if given is not None:
         raise UsageError(
-            "this method is transductive: it places the samples it is fitted to and no others",
+            "no sample is held out: the method places the samples it is fitted to",
             got="a test set",
             do="leave the test set out, or give all samples in one file",
         )
-    warning = "no part was held out: the method places the samples of its fit only, and the scores are of those"
+    why = "the method places the samples of its fit only, and the scores are of those"
+    warning = f"no part was held out: {why if card.transductive else 'as asked; the scores are of the fit itself'}"
     return Split("none", dataset.ids, np.full(len(dataset), "train", dtype=object), {}, warnings=(warning,))
 
 

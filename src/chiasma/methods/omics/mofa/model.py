@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from chiasma.data.results import Figure
 from chiasma.methods.omics.mofa.config import Config
-from chiasma.plot.factors import draw_bound, draw_explained, draw_factors, draw_measured
+from chiasma.plot.factors import draw_bound, draw_choice, draw_explained, draw_factors, draw_measured
 from chiasma.stats.mofa_choose import Choice, choose_factors
 from chiasma.stats.mofa_fit import TOLERANCE, Rules
 from chiasma.stats.mofa_learn import Learnt, Settings, learn
@@ -181,7 +181,7 @@ class Mofa(TransformerMixin, BaseEstimator):
         return pd.DataFrame(shares.reshape(len(index), -1), index=index, columns=columns)
 
     def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained by view and factor, the samples on each factor, what was measured, the bound."""
+        """Variance explained by view and factor, samples on each factor, what was measured, the bound, the choice."""
         import pandas as pd
 
         learnt = self.learnt_
@@ -191,6 +191,8 @@ class Mofa(TransformerMixin, BaseEstimator):
             draw_measured(self.measured_, self.views_),
             draw_bound(learnt.checked[1:], learnt.bounds[1:]),
         ]
+        if (choice := self.choice_) is not None:
+            drawn.append(draw_choice(choice.tried, choice.scores, choice.errors, choice.chosen))
         return {figure.name: (figure, pd.DataFrame(figure.table)) for figure in drawn}
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
