@@ -12,11 +12,10 @@ from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError
 from chiasma.data.contigs import bare_contig
 from chiasma.data.dataset import Dataset
 from chiasma.data.intervals import Intervals
-from chiasma.data.sequences import Sequences
 from chiasma.data.split import DROPPED, PARTS, Split
 from chiasma.split.assign import assign, blocks
 from chiasma.split.options import SplitOptions
-from chiasma.split.place import chromosomes, coordinates, strata
+from chiasma.split.place import chromosomes, coordinates, sequences_of, strata
 from chiasma.split.proof import prove_with_shares
 from chiasma.stats.intervals import count_overlaps
 
@@ -64,7 +63,7 @@ def _automatic(dataset: Dataset, options: SplitOptions) -> str:
             return "chromosome"
     if options.group in dataset.columns:
         return "group"
-    return "homology" if isinstance(dataset.x, Sequences) else "random"
+    return "homology" if sequences_of(dataset) is not None else "random"
 
 
 def by_chromosome(dataset: Dataset, options: SplitOptions) -> Split:
@@ -126,12 +125,13 @@ def by_homology(dataset: Dataset, options: SplitOptions) -> Split:
     """Whole clusters of sequences that share k-mers, on either strand, to one part."""
     from chiasma.stats.sharing import clusters, default_k
 
-    if not isinstance(dataset.x, Sequences):
+    sequences = sequences_of(dataset)
+    if sequences is None:
         raise UsageError(
             "a split by homology needs sequences", where="--split homology", do="use --split group or random"
         )
-    k = options.k or default_k(dataset.x)
-    cluster = clusters(dataset.x, k=k, threshold=options.containment)
+    k = options.k or default_k(sequences)
+    cluster = clusters(sequences, k=k, threshold=options.containment)
     block = blocks(dataset.unit, cluster)
     part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
     more = {"k": k, "containment": options.containment, "clusters": int(cluster.max(initial=-1)) + 1}

@@ -10,6 +10,7 @@ from chiasma.data.contigs import one_spelling
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.sequences import Sequences
+from chiasma.data.tracks import Tracks
 
 NOWHERE = ("", ".", "*", "None", "nan", "<NA>")
 
@@ -54,6 +55,13 @@ def chromosomes(dataset: Dataset) -> np.ndarray | None:
         for index in np.flatnonzero(names == ""):
             names[index] = by_unit.get(dataset.unit[index], "")
     return names
+
+
+def sequences_of(dataset: Dataset) -> Sequences | None:
+    """The examples as sequences, windows with tracks among them; None for other data."""
+    if isinstance(dataset.x, Tracks):
+        return Sequences.from_codes(list(dataset.ids), list(dataset.x.codes), dataset.x.intervals)
+    return dataset.x if isinstance(dataset.x, Sequences) else None
 
 
 def strata(target: Target, n: int) -> np.ndarray:

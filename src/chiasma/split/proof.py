@@ -14,8 +14,7 @@ from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.data.split import PARTS
-from chiasma.data.tracks import Tracks
-from chiasma.split.place import coordinates
+from chiasma.split.place import coordinates, sequences_of
 from chiasma.stats.intervals import count_overlaps, find_overlap
 from chiasma.stats.sharing import canonical_groups, containment, default_k
 
@@ -62,13 +61,13 @@ def prove_with_shares(
         "shared_units": _shared(dataset.unit, inside),
         "interval_overlaps": _interval_overlaps(dataset, inside),
     }
-    if isinstance(dataset.x, Sequences):
-        largest, share = _largest_containment(dataset, dataset.x, inside)
-        return {**proof, **_sequence_content(dataset, dataset.x, inside), "largest_containment": largest}, share
+    sequences = sequences_of(dataset)
+    if sequences is not None:
+        largest, share = _largest_containment(dataset, sequences, inside)
+        return {**proof, **_sequence_content(dataset, sequences, inside), "largest_containment": largest}, share
     if isinstance(dataset.x, Simulated):
         return {**proof, "shared_addresses": _shared(dataset.x.index, inside)}, None
-    if isinstance(dataset.x, Tracks):
-        return proof, None
+    assert isinstance(dataset.x, Matrix | Views)
     return proof | _matrix_content(dataset, rows_of(dataset.x), inside), None
 
 
