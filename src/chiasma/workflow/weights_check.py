@@ -19,6 +19,9 @@ from chiasma.workflow.weights import RECORD
 from chiasma.workflow.weights_catalogue import Golden, PublishedWeights, find_weights
 from chiasma.workflow.weights_convert import STEM, Loaded, load_published, track_table
 
+_NEAR = 1e-3
+"""Relative difference that the order of additions on another machine may make, with room."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -56,14 +59,15 @@ def check_weights(name: str, *, device: str = "auto") -> list[dict[str, Any]]:
     found = [_digest(entry), _keys(entry)]
     for head in entry.config().tracks:
         loaded = load_published(entry, head)
-        found += list(_computed(loaded, device))
+        golden = entry.golden if head == next(iter(entry.config().tracks)) else None
+        found += list(_computed(loaded, golden, device))
         table, reason = track_table(entry, head, len(loaded.names))
         got = f"{len(table)} tracks" if table else reason
         found.append(
             Finding(f"{head}: track table", None if table is None else True, got, f"{len(loaded.names)} tracks")
         )
-        if entry.golden is not None and head == next(iter(entry.config().tracks)):
-            found.append(_golden(entry, entry.golden, loaded, device))
+        if golden is not None:
+            found.append(_pearson(entry, golden, loaded, device))
     return [asdict(one) for one in found]
 
 
@@ -82,7 +86,7 @@ def _keys(entry: PublishedWeights) -> Finding:
     return Finding("keys", not keys["missing"], f"{keys['format']}: {counts}", "none missing")
 
 
-def _computed(loaded: Loaded, device: str) -> Iterator[Finding]:
+def _computed(loaded: Loaded, golden: Golden | None, device: str) -> Iterator[Finding]:
     """What the network makes of a fixed sequence, twice."""
     x = fixed_sequence(loaded.length)[None]
     first, second = (outputs(loaded, x, device) for _ in range(2))
@@ -90,9 +94,14 @@ def _computed(loaded: Loaded, device: str) -> Iterator[Finding]:
     yield Finding(f"{loaded.head}: shape", first.shape == wanted, str(first.shape), str(wanted))
     strange = int((~np.isfinite(first)).sum())
     yield Finding(f"{loaded.head}: finite", not strange, f"{strange} of {first.size:,} are not", "all")
+    if strange:
+        return
     lowest, mean, highest = first.min(), first.mean(dtype=np.float64), first.max()
     got = f"{lowest:.4g} to {highest:.4g}, mean {mean:.6g}"
     yield Finding(f"{loaded.head}: positive", bool(lowest >= 0 and highest > lowest), got, "0 or more, not all alike")
+    if golden is not None:
+        near = bool(abs(mean - golden.mean) <= _NEAR * golden.mean)
+        yield Finding(f"{loaded.head}: golden mean", near, f"{mean:.6g}", f"{golden.mean} within {_NEAR:.1%}")
     same = np.array_equal(first, second)
     got = "to the bit" if same else f"largest difference {np.abs(first - second).max():.3g}"
     yield Finding(f"{loaded.head}: same twice", same, got, "to the bit")
@@ -116,7 +125,7 @@ def outputs(loaded: Loaded, codes: np.ndarray, device: str) -> np.ndarray:
         return np.asarray(network(one_hot(codes, device=chosen)).float().cpu().numpy())
 
 
-def _golden(entry: PublishedWeights, golden: Golden, loaded: Loaded, device: str) -> Finding:
+def _pearson(entry: PublishedWeights, golden: Golden, loaded: Loaded, device: str) -> Finding:
     """Mean Pearson over tracks on windows of a named dataset."""
     title = f"{loaded.head}: mean Pearson on {golden.dataset}, {golden.part}"
     expected = f"{golden.pearson} within {golden.tolerance}"
