@@ -269,3 +269,22 @@ def test_methods_beside_a_transductive_one_hold_nothing_out(paths: dict[str, Pat
 def test_a_method_with_a_target_is_not_scored_on_its_training_samples(paths: dict[str, Path], tmp_path: Path) -> None:
     answer = call("fit", "lda", paths["rna"], "--labels", paths["labels"], "--undivided", "-o", tmp_path / "r")
     assert answer.code == 2 and "lda has a target" in answer.err
+
+
+def test_one_mudata_file_gives_all_views(paths: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("mudata")
+    from chiasma.data.matrix import Views
+    from chiasma.io.containers import write_h5mu
+    from chiasma.io.tables import read_matrix
+
+    labels = pd.read_csv(paths["labels"], index_col=0)["class"]
+    both = Views({name: read_matrix(paths[name]) for name in ("rna", "protein")})
+    write_h5mu(tmp_path / "both.h5mu", both, obs={"class": labels.tolist()})
+    asked = ("--labels", f"{tmp_path / 'both.h5mu'}:class", *QUICK, "--no-rivals", "--no-explain")
+    done("fit", "diablo", tmp_path / "both.h5mu", *asked, "-o", tmp_path / "run")
+    assert sorted(load_fitted(tmp_path / "run").model.views_) == ["protein", "rna"]
+    done("predict", tmp_path / "run", tmp_path / "both.h5mu", "-o", tmp_path / "one.tsv")
+    done("predict", tmp_path / "run", "--view", tmp_path / "both.h5mu", "-o", tmp_path / "two.tsv")
+    assert (tmp_path / "one.tsv").read_text() == (tmp_path / "two.tsv").read_text()
+    answer = call("fit", "diablo", paths["rna"], "--labels", paths["labels"], "-o", tmp_path / "no")
+    assert answer.code == 2 and "NAME=FILE, or one .h5mu file" in answer.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
@@ -74,10 +75,13 @@ def read_inputs(card: Card, values: Mapping[str, Any], data: str | None) -> dict
 
 
 def name_and_file(flag_name: str, text: str) -> tuple[str, str]:
-    """The two halves of NAME=FILE."""
+    """The two halves of NAME=FILE; a MuData file names its views itself and needs no NAME."""
     name, separator, path = text.partition("=")
+    if not separator and text.endswith(".h5mu"):
+        return Path(text).stem, text
     if not separator or not name:
-        raise UsageError("a repeated input is NAME=FILE", where=f"--{flag_name}", got=text)
+        expected = "NAME=FILE, or one .h5mu file"
+        raise UsageError("a repeated input is NAME=FILE", where=f"--{flag_name}", got=text, expected=expected)
     return name, spooled(path)
 
 
