@@ -76,7 +76,7 @@ def get_weights(name: str, *, accept_licence: bool = False, again: bool = False)
     keys = convert(entry, raw)
     _add(entry, {"converted_sha256": file_digest(entry.folder / f"{STEM}.safetensors", "sha256")})
     shutil.rmtree(raw.parent)
-    _say(f"{keys['format']}: {_counts(keys)}")
+    _say(f"{keys['format']}: {key_counts(keys)}")
     for key, reason in keys["dropped"].items():
         _say(f"dropped {key}: {reason}")
     _tables(entry)
@@ -143,7 +143,8 @@ def _result(entry: PublishedWeights, how: str) -> dict[str, Any]:
     return {"name": entry.name, "how": how, "path": entry.folder, **_record(entry), "keys": counted}
 
 
-def _counts(keys: dict[str, Any]) -> str:
+def key_counts(keys: dict[str, Any]) -> str:
+    """How many keys were mapped, dropped, doubled and missing, in words."""
     return ", ".join(f"{len(keys[name])} {name}" for name in ("mapped", "dropped", "duplicates", "missing"))
 
 

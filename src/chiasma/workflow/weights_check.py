@@ -15,7 +15,7 @@ from chiasma.core.files import read_json
 from chiasma.data.tracks import Tracks
 from chiasma.io.catalogue import resolve
 from chiasma.io.download import file_digest
-from chiasma.workflow.weights import RECORD
+from chiasma.workflow.weights import RECORD, key_counts
 from chiasma.workflow.weights_catalogue import Golden, PublishedWeights, find_weights
 from chiasma.workflow.weights_convert import STEM, Loaded, load_published, track_table
 
@@ -82,8 +82,7 @@ def _digest(entry: PublishedWeights) -> Finding:
 
 def _keys(entry: PublishedWeights) -> Finding:
     keys = read_json(entry.folder / f"{STEM}.json")["keys"]
-    counts = ", ".join(f"{len(keys[name])} {name}" for name in ("mapped", "dropped", "duplicates", "missing"))
-    return Finding("keys", not keys["missing"], f"{keys['format']}: {counts}", "none missing")
+    return Finding("keys", not keys["missing"], f"{keys['format']}: {key_counts(keys)}", "none missing")
 
 
 def _computed(loaded: Loaded, golden: Golden | None, device: str) -> Iterator[Finding]:
