@@ -120,6 +120,8 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         asked = options.split.replace(seed=options.seed)
         if dataset.target.kind == "none" and card.represents:
             asked = asked.replace(valid=0.0, calibration=0.0)  # nothing is stopped, tuned or calibrated there
+        if isinstance(dataset.x, Tracks):
+            asked = asked.replace(calibration=0.0)  # sets for bins along a window are not made
         split = make_split(of_examples(dataset), asked, test_ids=_test_ids(options))
     if not split.proof:
         from chiasma.split.proof import prove_with_shares
