@@ -179,3 +179,12 @@ def test_groups_make_units_and_unknown_ones_are_named(files):
     assert data.notes["groups"] == "1 examples without a group stand alone (d)"
     single, _ = load_matrix(files / "rna.csv", files / "labels.tsv", seed=1, groups=files / "groups.tsv")
     assert single.unit_name == "group" and single.unit[0] == single.unit[2]
+
+
+def test_the_column_of_the_labels_is_no_feature(tmp_path: Path) -> None:
+    rows = "".join(f"s{i},{i % 5},{i % 2},{i // 2}\n" for i in range(12))
+    (tmp_path / "all.csv").write_text("id,gene,class,patient\n" + rows)
+    path = tmp_path / "all.csv"
+    data, _ = load_matrix(path, f"{path}:class", seed=1, groups=f"{path}:patient")
+    assert data.x.features.tolist() == ["gene"]
+    assert [skip.examples for skip in data.skips] == [("class",), ("patient",)]

@@ -40,13 +40,15 @@ def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
     names = _names(found)
     test_hashes = {_test_hash(run) for run in found}
     same = None if "" in test_hashes else len(test_hashes) == 1
+    undivided = bool(comparison) and all((run.provenance.get("split") or {}).get("kind") == "none" for run in found)
     head, _, rest = str(comparison.get("verdict") or "").partition(". ")
     text = template("side_by_side.html").render(
         title=" and ".join(names) if len(names) <= 3 else f"{len(names)} runs",
         verdict=head + ("." if rest else ""),
         rest=rest,
         primary=metric_name(found[0].primary),
-        same=same,
+        same=same or undivided,
+        undivided=undivided,
         columns=[_column(name, run) for name, run in zip(names, found, strict=True)],
         plates=[plate(figure) for figure in _figures(names, found, comparison)],
         table=_table(names, found),
@@ -111,7 +113,7 @@ def _figures(names: Sequence[str], runs: Sequence[Run], comparison: dict[str, An
         figures.append(metric_dots(_methods(names, runs), metrics=metrics, ours=names))
     pairs = [pair for pair in comparison.get("pairs") or [] if is_number(pair.get("value"))]
     if pairs:
-        figures.append(paired_differences(pairs[:24], metric=metric_name(runs[0].primary)))
+        figures.append(paired_differences(pairs[:24], metric=metric_name(comparison.get("primary") or runs[0].primary)))
     return figures
 
 

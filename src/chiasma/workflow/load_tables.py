@@ -58,6 +58,7 @@ def load_views(
     known = None if labels is None else read_labels(labels)
     skips: list[Skip] = []
     blocks, notes = _read_views(views, known)
+    blocks = _without_answers(blocks, views, (labels, groups), skips)
     ids = _members(blocks, known, skips, partial=partial)
     names: tuple[str, ...] = ()
     if known is not None:
@@ -166,6 +167,21 @@ def _read_views(paths: Paths, known: Mapping[str, str] | None) -> tuple[dict[str
         for name, block in blocks.items():
             _require_common(name, block, known)
     return blocks, {"views turned (samples were in columns)": turned} if turned else {}
+
+
+def _without_answers(
+    blocks: dict[str, Matrix], paths: Paths, specs: Sequence[Path | str | None], skips: list[Skip]
+) -> dict[str, Matrix]:
+    """The views without columns that are read as labels or groups from the very same file: they are no measurement."""
+    files = {name: Path(path).resolve() for name, path in paths.items()} if isinstance(paths, Mapping) else {}
+    found = dict(blocks)
+    for path, column in (split_column(spec) for spec in specs if spec is not None):
+        for name in [name for name, file in files.items() if name in found and file == path.resolve()]:
+            keep = found[name].features != column
+            if not keep.all():
+                found[name] = found[name].take_features(np.flatnonzero(keep))
+                _skip(skips, f"column of {name} that holds the labels or groups: no feature", [str(column)])
+    return found
 
 
 def _ids_of_the_others(name: str, blocks: Mapping[str, Matrix]) -> set[str]:
