@@ -31,6 +31,7 @@ def predict(
     region: str | None = None,
     samples: str | None = None,
     study: str | None = None,
+    track: Annotated[list[str] | None, Parameter(negative="")] = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
     device: str = "auto",
     seed: int = 1,
@@ -47,6 +48,7 @@ def predict(
     region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
     samples: sample table F[:COLUMN[=VALUE]] for genotypes.
     study: FILE or FILE:COLUMN, study of each new sample by id, for methods fitted with studies.
+    track: of networks that give tracks along windows, those wanted, repeatable; bigWig and bedGraph hold one.
     output: the suffix chooses .parquet .tsv .csv .json .bed .bedgraph or .bw (with --fasta); default a table on stdout.
     device: auto, cpu, cuda or mps.
     seed: root of any random choice.
@@ -63,7 +65,7 @@ def predict(
     }
     if view:
         inputs["view"] = dict(name_and_file("view", text) for text in view)
-    columns, skips = run_predict(model, inputs, output=output, device=device, seed=seed)
+    columns, skips = run_predict(model, inputs, output=output, device=device, seed=seed, tracks=track or ())
     for skip in skips:
         say(str(skip))
     names, count = list(columns), len(columns["id"])

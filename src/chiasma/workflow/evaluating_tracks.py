@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def evaluate_tracks(fitted: Fitted, prepared: Prepared, options: FitOptions, *, 
     index = prepared.split.where("test")
     unit, unit_name = prepared.dataset.unit[index], prepared.dataset.unit_name
     fitted.save(folder)
-    predictors: dict[str, Any] = {fitted.method.name: lambda part: track_values(fitted, part, device=options.device)}
+    predictors: dict[str, Any] = {fitted.method.name: partial(fitted.scores, device=options.device)}
     rivals, cost = _fit_rivals(prepared, options, card_rival=card_rival) if options.rivals else ([], {})
     predictors |= {rival.name: rival.predict for rival in rivals}
     sums = _measure(prepared.dataset, index, predictors, folder=folder, first=fitted.method.name)
@@ -56,15 +57,6 @@ def evaluate_tracks(fitted: Fitted, prepared: Prepared, options: FitOptions, *, 
     _write_comparison(fitted.method.name, scores, unit, unit_name, cost, folder=folder)
     save_figure(folder / "figures", track_bars(table, method=fitted.method.name, rivals=[one.name for one in rivals]))
     save_figure(folder / "figures", window_tracks(*_strongest(prepared.dataset, index, folder, table)))
-
-
-def track_values(fitted: Fitted, data: Dataset, *, device: str = "auto") -> np.ndarray:
-    """Predicted tracks float32 (example, bin, track) on the scale of the targets."""
-    from chiasma.fit.loop import predict
-
-    task = fitted.method.module("task").make_task(fitted.config, data, None, meta=fitted.meta["task"])
-    found = predict(task, fitted.model, "all", device=device)
-    return np.stack([found[name] for name in task.columns], axis=2)
 
 
 def chunks(data: Dataset, index: np.ndarray) -> Iterator[tuple[int, Dataset]]:

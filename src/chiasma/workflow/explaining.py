@@ -8,6 +8,7 @@ from typing import Any
 
 from chiasma.core.errors import UsageError
 from chiasma.data.sequences import Sequences
+from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.interpreting import explain_dataset
 from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.options import FitOptions
@@ -24,6 +25,8 @@ def explain(
 ) -> Path:
     """Attributions, motifs and matches of a sequence model, or loadings of a matrix method, into a folder.
 
+    Of a network that gives tracks along windows, the mean of the chosen track over the window's bins is explained.
+
     Args:
         model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
         inputs: {"input": FILE} with the sequences to explain, "fasta" for BED; empty for loadings.
@@ -32,6 +35,8 @@ def explain(
         target: name of the output explained; by default the last class, or the first of other outputs.
     """
     fitted, options = resolve_model(model), options or FitOptions()
+    if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks":
+        fitted = _of_windows(fitted)
     folder = Path(output)
     if not isinstance(fitted, OwnModel) and not inputs and hasattr(fitted.model, "loadings"):
         from chiasma.explain.loadings import write_loadings
@@ -45,3 +50,11 @@ def explain(
         raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
     explain_dataset(fitted, data, options, folder=folder, known=False, output=target)
     return folder
+
+
+def _of_windows(fitted: Fitted) -> OwnModel:
+    """A fitted network of tracks as one whose answer to a window is explained as a whole."""
+    task = fitted.meta["task"]
+    pair = tuple(int(other) for other in task["strand_pair"])
+    network, name = fitted.callable(), fitted.method.name
+    return OwnModel(name, network, fitted.target, task["length"], bin=task["bin"], strand_pair=pair)

@@ -47,14 +47,17 @@ class Fitted:
         return tuple(prefix + name for name in self.target.names)
 
     def scores(self, data: Dataset, *, device: str = "auto", executor: str = "serial", workers: int = 1) -> np.ndarray:
-        """Probabilities or values (example, output) on new data, before calibration; without a target, factors."""
+        """Probabilities or values (example, output) on new data, before calibration; without a target, factors.
+
+        Of networks that give tracks (example, bin, track), on the scale of the targets they were fitted to.
+        """
         if self.method.card.contract == "task":
             from chiasma.fit.loop import predict
 
             make_task = self.method.module("task").make_task
             task = make_task(self.config, data, None, executor=executor, workers=workers, meta=self.meta["task"])
             found = predict(task, self.model, "all", device=device)
-            return np.column_stack([found[name] for name in task.columns])
+            return np.stack([found[name] for name in task.columns], axis=-1)
         if self.target.kind == "none":
             return self.factors(data)
         if self.method.card.contract == "procedure" and not self.method.card.represents:

@@ -26,7 +26,8 @@ from chiasma.io.track_store import keep_windows
 from chiasma.io.tracks import read_track_table
 
 STRETCH = 131_072
-"""Bases of a stretch of the genome whose windows are drawn together: neighbours are not independent."""
+"""Bases of a stretch whose windows are drawn together, at most: neighbours are not independent. A hundredth of a small
+genome, but four windows at least."""
 IN_MEMORY = 256_000_000
 """Bytes of windows and targets above which they are kept on disk."""
 
@@ -131,20 +132,26 @@ def load_coverage(fasta: str, table: TrackTable, *, length: int, bin: int, crop:
         else:
             folder = cache_folder() / "windows" / _identity(fasta, table, (length, bin, crop))
             codes, values = keep_windows(folder, fill, windows=len(places), length=length, shape=shape)
-    _, unit = np.unique(
-        np.array([f"{chrom}:{start // STRETCH}" for chrom, start in zip(places.chrom, places.start)]),
-        return_inverse=True,
-    )
+    unit, unit_name = _stretches(places, genome, length - 2 * crop * bin)
     return Dataset(
         ids=places.names,
         x=Tracks(codes, bin, crop, table, places),
         target=Target("regression", values, tuple(table.identifier), "coverage of a bin, as the table says"),
-        unit=unit.ravel() if length <= STRETCH else np.arange(len(places)),
-        unit_name=f"stretch of {STRETCH:,} bases" if length <= STRETCH else "window",
+        unit=unit,
+        unit_name=unit_name,
         columns={"chrom": places.chrom, "start": places.start, "end": places.end},
         skips=(*skips, *more),
         notes={"genome": Path(fasta).name, "statistic of a bin": ", ".join(sorted(set(table.sum_stat)))},
     )
+
+
+def _stretches(places: Intervals, genome: Genome, core: int) -> tuple[np.ndarray, str]:
+    """Stretch of each window (window,), and what it is called; of long windows each is its own."""
+    size = min(STRETCH, max(4 * core, int(genome.lengths.sum()) // 100))
+    if core >= size // 2:
+        return np.arange(len(places)), "window"
+    names = [f"{chrom}:{start // size}" for chrom, start in zip(places.chrom, places.start.tolist())]
+    return np.unique(np.array(names), return_inverse=True)[1].ravel(), f"stretch of {size:,} bases"
 
 
 def _covered(

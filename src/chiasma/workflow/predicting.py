@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def predict(
     output: Path | str | None = None,
     device: str = "auto",
     seed: int = 1,
+    tracks: Sequence[str] = (),
 ) -> tuple[dict[str, np.ndarray], tuple[Skip, ...]]:
     """Predict on new files with a run's model; probabilities are calibrated as they were in the run.
 
@@ -41,6 +42,7 @@ def predict(
         output: where to write; the suffix chooses the format (see `write_table`).
         device: auto, cpu, cuda or mps.
         seed: root of any choice made on the way (which haplotypes of too many).
+        tracks: names of those wanted of a network that gives tracks along windows; by default all.
 
     Returns:
         The columns of the prediction, and what was skipped.
@@ -57,6 +59,12 @@ def predict(
             f"{fitted.method.name} is transductive: it describes the samples it was fitted to, no new ones",
             do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
         )
+    if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks":
+        from chiasma.workflow.predicting_tracks import predict_tracks
+
+        return predict_tracks(fitted, inputs, output=output, device=device, tracks=tracks)
+    if tracks:
+        raise UsageError("this model gives no tracks along windows", where="--track", got=" ".join(tracks))
     data, where = read_new(fitted, inputs, seed=seed)
     if isinstance(fitted, OwnModel):
         fitted = fitted.measured(data)
