@@ -41,8 +41,8 @@ class Config(TuningConfig, PlsdaConfig):
     )
     tune_search: Literal["auto", "full", "coordinate", "halving"] = Field(
         default="auto",
-        description="all combinations of tune_grid (by view: tune_grids) over views; one view at a time (auto: beyond 32 combinations); or "
-        "halving: up to 243 combinations on one fold, ever fewer on ever more folds",
+        description="all combinations of tune_grid (by view: tune_grids) over views; one view at a time (auto: beyond "
+        "32 combinations); or halving: up to 243 combinations on one fold, ever fewer on ever more folds",
     )
     tune_grids: dict[str, tuple[int, ...]] = Field(
         default_factory=dict, description="candidates by view, {view = [5, 10]}, where they are not those of tune_grid"
