@@ -8,10 +8,10 @@ from scipy import stats
 from chiasma.core.errors import InputError, RunError
 from chiasma.core.rng import generator
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
-from chiasma.simulate.sweeps import sweep as sweep_module
-from chiasma.simulate.sweeps.events import follow
+from chiasma.simulate.sweeps import phase as phase_module
+from chiasma.simulate.sweeps.events import follow, reach_origin
 from chiasma.simulate.sweeps.lineages import EDGES
-from chiasma.simulate.sweeps.sweep import _segments, _start
+from chiasma.simulate.sweeps.phase import Course, lineage_segments, start_lineages
 from chiasma.simulate.sweeps.trajectory import backward_path
 from chiasma.stats.popgen import haplotype_counts, site_diversity
 
@@ -174,8 +174,9 @@ def kernel(path, *, rate, site, seed):
         tables.nodes.add_row(flags=1, time=0)
     rng = generator(seed, "kernel")
     region = (np.array([0.0, 5.0]), np.array([0.0, 5.0 * rate]))
-    x = _start(_segments(tables, 0.0), tables, Sweep(site, s=0.0), region, 1, rng)
-    follow(x, rng, path, 0.0)
+    course = Course(*path, position=site, carriers=1.0, origin=True)
+    x = start_lineages(lineage_segments(tables, 0.0), tables, course, region, 1, rng)
+    reach_origin(x, rng, follow(x, rng, path, (0.0, -1.0)), 0.0)
     edges = x.edges[: x.used[EDGES]]
     times = []
     for locus in range(5):
@@ -249,11 +250,11 @@ def test_a_genetic_map_places_the_crossovers():
 def test_room_that_runs_out_changes_nothing(monkeypatch):
     sweep, history = SCENARIOS["soft_f005_const"]
     one = simulate_sweep(sweep, history, haplotypes=30, length=LENGTH, recombination=20 * RATE, seed=4)
-    allocate = sweep_module.allocate
-    monkeypatch.setattr(sweep_module, "allocate", lambda *sizes: tight(allocate(*sizes), room=sizes[-1]))
+    allocate = phase_module.allocate
+    monkeypatch.setattr(phase_module, "allocate", lambda *sizes: tight(allocate(*sizes), room=sizes[-1]))
     two = simulate_sweep(sweep, history, haplotypes=30, length=LENGTH, recombination=20 * RATE, seed=4)
     assert one.tables.equals(two.tables, ignore_provenance=True)
-    monkeypatch.setattr(sweep_module, "_MOST_ROOM", 1)
+    monkeypatch.setattr(phase_module, "_MOST_ROOM", 1)
     with pytest.raises(RunError, match="too many lineages"):
         simulate_sweep(sweep, history, haplotypes=30, length=LENGTH, recombination=20 * RATE, seed=4)
 

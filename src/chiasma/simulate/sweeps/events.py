@@ -27,6 +27,7 @@ from chiasma.simulate.sweeps.lineages import (
     total_weight,
 )
 from chiasma.simulate.sweeps.meeting import add_edge, coalesce, new_node
+from chiasma.simulate.sweeps.meiosis import all_meioses
 
 _APART = 1e-6
 """Generations between events that fall on the origin, so that parents are older than children."""
@@ -88,29 +89,33 @@ def follow(
     x: Lineages,
     rng: np.random.Generator,
     path: tuple[np.ndarray, np.ndarray, np.ndarray],
-    recurrence: float,
+    rule: tuple[float, float],
 ) -> float:
-    """Run along a path to the allele's origin, where derived lineages meet; returns the time when all is done.
+    """Run along a path; returns the time at its end.
 
     Args:
         x: the lineages, changed in place.
         rng: randomness.
         path: as backward_path gives it.
-        recurrence: mutations to the selected allele, a copy and generation.
+        rule: mutations to the selected allele, a copy and generation; and s where steps are generations, each with its
+            meioses, else -1: crossovers then happen at any time.
     """
     times, means, sizes = path
+    recurrence, s = rule
     at = np.empty(2)
     wait = rng.exponential()
     for step in range(len(means)):
         frequency, copies = means[step], 2.0 * sizes[step]
         now, end = times[step], times[step + 1]
         at[0] = frequency
-        while True:
+        if s >= 0:
+            all_meioses(x, rng, frequency, s)
+        while not x.used[FULL]:
             derived, ancestral = x.used[IN_DERIVED], x.used[IN_ANCESTRAL]
             rates = (
                 0.5 * derived * (derived - 1) / (copies * frequency),
                 0.5 * ancestral * (ancestral - 1) / (copies * (1.0 - frequency)),
-                total_weight(x, DERIVED) + total_weight(x, ANCESTRAL),
+                total_weight(x, DERIVED) + total_weight(x, ANCESTRAL) if s < 0 else 0.0,
                 recurrence * derived * (1.0 - frequency) / frequency,
             )
             total = rates[0] + rates[1] + rates[2] + rates[3]
@@ -121,13 +126,13 @@ def follow(
             at[1] = now
             wait = rng.exponential()
             _happen(x, rng, rates, at)
-            if x.used[FULL]:
-                return now
-    return _origin(x, rng, times[-1], 4.0 * sizes[-1] * recurrence)
+        if x.used[FULL]:
+            break
+    return times[-1]
 
 
 @numba.njit(cache=True)
-def _origin(x: Lineages, rng: np.random.Generator, time: float, theta: float) -> float:
+def reach_origin(x: Lineages, rng: np.random.Generator, time: float, theta: float) -> float:
     """Send derived lineages that reach the first copy on: as x -> 0 both rates go as 1/x, so their ratio decides.
 
     Without recurrence they all meet; with it they are shared out among origins as in Ewens' sampling formula.
@@ -144,10 +149,11 @@ def _origin(x: Lineages, rng: np.random.Generator, time: float, theta: float) ->
 
 @numba.njit(cache=True)
 def hand_over(x: Lineages, time: float) -> None:
-    """Give every lineage that is left a node of its own, from which a simulation can go on."""
-    for i in range(x.used[IN_ANCESTRAL]):
-        segment = x.head[x.members[ANCESTRAL, i]]
-        node = new_node(x, time)
-        while segment != -1:
-            add_edge(x, x.left[segment], x.right[segment], node, x.node[segment])
-            segment = x.following[segment]
+    """Give every lineage that is left a node of its own, those with the derived allele first."""
+    for allele in (DERIVED, ANCESTRAL):
+        for i in range(x.used[IN_DERIVED + allele]):
+            segment = x.head[x.members[allele, i]]
+            node = new_node(x, time)
+            while segment != -1:
+                add_edge(x, x.left[segment], x.right[segment], node, x.node[segment])
+                segment = x.following[segment]

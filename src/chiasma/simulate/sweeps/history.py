@@ -145,4 +145,5 @@ def rate_map(length: float, recombination: Any) -> tuple[np.ndarray, np.ndarray,
             do="slice the map to the region, or fill them",
         )
     mass = np.concatenate([[0.0], np.cumsum(recombination.rate * np.diff(recombination.position))])
-    return np.asarray(recombination.position, float), mass, recombination
+    # a copy: the compiled loops would be compiled again for an array that cannot be written to
+    return np.array(recombination.position, float), mass, recombination

@@ -13,28 +13,11 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.checks import require_module, require_valid
-from chiasma.core.errors import InputError, RunError
+from chiasma.core.errors import InputError
 from chiasma.core.rng import derive_seed, generator
-from chiasma.simulate.sweeps.events import follow, hand_over
 from chiasma.simulate.sweeps.history import SizeHistory, rate_map
-from chiasma.simulate.sweeps.lineages import (
-    ANCESTRAL,
-    BREAKS,
-    DERIVED,
-    EDGES,
-    FULL,
-    MUTATIONS,
-    NODES,
-    SEGMENTS,
-    SLOTS,
-    Lineages,
-    add_lineage,
-    allocate,
-)
+from chiasma.simulate.sweeps.phase import Course, follow_course
 from chiasma.simulate.sweeps.trajectory import backward_path
-
-_MOST_ROOM = 256
-"""Doublings of room stop here: far beyond what regions of megabases need."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +88,11 @@ def simulate_sweep(
         raise InputError("the selected site is outside the region", got=sweep.position, expected=f"0 to {length:g}")
     positions, mass, rates = rate_map(float(length), recombination)
     tables = _recent(history, sweep.end, haplotypes, length, rates, derive_seed(seed, "recent"))
-    origin, older = _selected_phase(tables, sweep, history, (positions, mass), seed)
-    if older:
+    ancestors = follow_course(tables, _course(sweep, history, seed), (positions, mass), seed=derive_seed(seed, "sweep"))
+    if ancestors.left:
         ts = msprime.sim_ancestry(
             initial_state=tables.tree_sequence(),
-            demography=history.demography(after=origin),
+            demography=history.demography(after=ancestors.time),
             recombination_rate=rates,
             discrete_genome=False,
             random_seed=derive_seed(seed, "ancient"),
@@ -133,98 +116,20 @@ def _recent(history: SizeHistory, end: float, haplotypes: int, length: float, ra
     ).dump_tables()
 
 
-def _selected_phase(
-    tables: Any, sweep: Sweep, history: SizeHistory, region: tuple[np.ndarray, np.ndarray], seed: int
-) -> tuple[float, bool]:
-    """Add the ancestry from the end of the sweep to the allele's origin; returns its time, and whether any is left."""
-    segments = _segments(tables, sweep.end)
-    if len(segments) == 0:
-        return sweep.end, False
-    room = 1
-    while True:
-        rng = generator(seed, "sweep")
-        x = _start(segments, tables, sweep, region, room, rng)
-        path = backward_path(
-            rng,
-            (sweep.s, sweep.end, sweep.final_frequency, sweep.start_frequency or -1.0),
-            np.asarray(history.starts, float),
-            np.asarray(history.sizes, float),
-        )
-        time = follow(x, rng, path, sweep.recurrence)
-        if not x.used[FULL]:
-            time += 1e-6
-            hand_over(x, time)
-        if not x.used[FULL]:
-            break
-        room *= 2
-        if room > _MOST_ROOM:
-            raise RunError("the sweep has too many lineages", got=f"{len(segments)} segments at its end")
-    _append(tables, x, sweep.position)
-    return time, bool((x.depth[: x.used[BREAKS] - 1] > 0).any())
-
-
-def _segments(tables: Any, time: float) -> np.ndarray:
-    """Left, right, node of the ancestry of every lineage at a time, by lineage (segment, 3)."""
-    node_time = tables.nodes.time
-    if not len(tables.edges):  # the present: samples are the lineages
-        nodes = np.arange(len(node_time))
-        return np.column_stack([np.zeros(len(nodes)), np.full(len(nodes), tables.sequence_length), nodes])
-    use = node_time[tables.edges.parent] == time
-    rows = np.column_stack([tables.edges.left[use], tables.edges.right[use], tables.edges.parent[use]])
-    rows = rows[np.lexsort((rows[:, 0], rows[:, 2]))]
-    if len(rows) == 0:
-        return rows
-    begins = np.r_[True, (rows[1:, 2] != rows[:-1, 2]) | (rows[1:, 0] != rows[:-1, 1])]
-    ends = np.r_[begins[1:], True]
-    return np.column_stack([rows[begins, 0], rows[ends, 1], rows[begins, 2]])
-
-
-def _start(
-    segments: np.ndarray,
-    tables: Any,
-    sweep: Sweep,
-    region: tuple[np.ndarray, np.ndarray],
-    room: int,
-    rng: np.random.Generator,
-) -> Lineages:
-    """The lineages at the end of the sweep, each with the allele as its frequency then has it."""
-    breaks, place = np.unique(segments[:, :2], return_inverse=True)
-    place = place.reshape(-1, 2)
-    change = np.bincount(place[:, 0], minlength=len(breaks)) - np.bincount(place[:, 1], minlength=len(breaks))
-    firsts = np.flatnonzero(np.r_[True, segments[1:, 2] != segments[:-1, 2]])
-    arrays = allocate(len(segments), len(firsts), len(breaks), room)
-    x = Lineages._make((*arrays, *region, float(sweep.position), np.zeros(9, np.int64)))
-    n = len(segments)
-    x.left[:n], x.right[:n], x.node[:n] = segments.T
-    x.following[:n] = np.arange(1, n + 1)
-    lasts = np.r_[firsts[1:], n] - 1
-    x.following[lasts] = -1
-    free = len(x.left) - n
-    x.free_segments[:free] = np.arange(n, len(x.left))
-    x.used[SEGMENTS], x.used[SLOTS] = free, len(x.free_slots)
-    x.breaks[: len(breaks)], x.depth[: len(breaks)] = breaks, np.cumsum(change)
-    x.used[BREAKS], x.used[NODES] = len(breaks), len(tables.nodes)
-    derived = rng.random(len(firsts)) < sweep.final_frequency
-    for head, tail, allele in zip(firsts.tolist(), lasts.tolist(), derived.tolist()):
-        add_lineage(x, head, tail, DERIVED if allele else ANCESTRAL)
-    return x
-
-
-def _append(tables: Any, x: Lineages, position: float) -> None:
-    first = len(tables.nodes)
-    times = x.node_time[first : x.used[NODES]]
-    none = np.full(len(times), -1, np.int32)
-    tables.nodes.append_columns(
-        flags=np.zeros(len(times), np.uint32),
-        time=times,
-        population=np.zeros(len(times), np.int32),
-        individual=none,
+def _course(sweep: Sweep, history: SizeHistory, seed: int) -> Course:
+    """A path of the allele."""
+    times, frequencies, sizes = backward_path(
+        generator(seed, "path"),
+        (sweep.s, sweep.end, sweep.final_frequency, sweep.start_frequency or -1.0),
+        np.asarray(history.starts, float),
+        np.asarray(history.sizes, float),
     )
-    left, right, parent, child = x.edges[: x.used[EDGES]].T
-    tables.edges.append_columns(left=left, right=right, parent=parent.astype(np.int32), child=child.astype(np.int32))
-    n = x.used[MUTATIONS]
-    if n:
-        site = tables.sites.add_row(position=position, ancestral_state="0")
-        for node, time in x.mutations[np.argsort(-x.mutations[:n, 1])]:
-            tables.mutations.add_row(site=site, node=int(node), time=time, derived_state="1")
-    tables.sort()
+    return Course(
+        times,
+        frequencies,
+        sizes,
+        position=float(sweep.position),
+        carriers=sweep.final_frequency,
+        origin=True,
+        recurrence=sweep.recurrence,
+    )
