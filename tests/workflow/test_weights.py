@@ -331,7 +331,7 @@ def test_calicos_checkpoint_goes_the_whole_way(
     monkeypatch.setattr(weights_catalogue, "CATALOGUES", tmp_path / "catalogue")
     monkeypatch.setenv("CHIASMA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CHIASMA_DATA", str(data_dir))
-    shelf.breaks["model.h5"] = [1_000_000, 0, 0, 500_000]
+    shelf.breaks["model.h5"] = [1_000_000, 0, 0, 0, 500_000]
     assert "bytes are kept" in call("weights", "get", "mini-borzoi").err
     assert done("weights", "get", "mini-borzoi", "--json").json["keys"]["mapped"] == 102
     starts = [asked for path, asked in shelf.asked if path == "model.h5"]

@@ -18,7 +18,7 @@ from chiasma.core.files import read_json, write_json
 _TIMEOUT = 30
 """Seconds that a server may stay silent."""
 _TRIES = 3
-"""Connections in a row that may break off before the caller hears of it."""
+"""Connections in a row that may break off without a byte gained before the caller hears of it."""
 _BLOCK = 1 << 16
 """Bytes written at once; of a broken block nothing is kept."""
 
@@ -93,9 +93,11 @@ def file_digest(path: Path, algorithm: str) -> str:
 def _fetch(url: str, part: Path, facts: Path, *, before: Callable[[Remote], None] | None, tell: Tell | None) -> Remote:
     import requests
 
-    reason = ""
-    for _ in range(_TRIES):
-        have = part.stat().st_size if part.exists() and facts.exists() else 0
+    reason, tries, most = "", _TRIES, 0
+    while tries or _size(part) > most:
+        tries = (_TRIES if _size(part) > most else tries) - 1
+        most = max(most, _size(part))
+        have = _size(part) if facts.exists() else 0
         known = Remote(**read_json(facts)) if have else Remote(url)
         have = have if known.url == url and (known.mark or known.digests) else 0
         if have and have == known.size:  # stopped after the last byte
@@ -128,6 +130,10 @@ def _fetch(url: str, part: Path, facts: Path, *, before: Callable[[Remote], None
     raise InputError(
         "cannot be downloaded", where=url, got=reason + here, expected="a network", do="run the same command again"
     )
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def _accepted(remote: Remote, before: Callable[[Remote], None] | None) -> Remote:
