@@ -19,6 +19,7 @@ from chiasma.methods.population.pg_gan.config import Config
 from chiasma.methods.population.pg_gan.histories import values_of
 from chiasma.methods.population.pg_gan.regions import Batch, Observed, encode_examples, observed_in, simulate_batch
 from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits
+from chiasma.nn.haplotype_patterns import find_patterns
 
 _BATCH = 64
 
@@ -112,6 +113,14 @@ class PgGan:
                 part = slice(begin, begin + _BATCH)
                 pieces.append(logits(self.model_, codes[part], distances[part]).double().numpy())
         return np.concatenate(pieces) if pieces else np.zeros(0)
+
+    def hidden(self, batch: Batch) -> np.ndarray:
+        """The discriminator's last hidden layer for encoded regions, float64 (batch, 128)."""
+        self.model_.eval()
+        codes, distances = batch
+        with torch.no_grad():
+            patterns = find_patterns(codes, self.model_.sizes)
+            return self.model_.hidden(patterns, torch.from_numpy(distances)).double().numpy()
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Weights, starts and steps; and the estimate by name."""
