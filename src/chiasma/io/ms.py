@@ -78,7 +78,7 @@ def _replicate(lines: Sequence[tuple[int, str]], path: Path | str, length: float
     alleles = np.zeros((len(rows), n_sites), np.int8)
     for index, (number, text) in enumerate(rows):
         codes = np.frombuffer(text.encode(), np.uint8)
-        if len(codes) != n_sites or not np.isin(codes, (48, 49)).all():
+        if len(codes) != n_sites or not ((codes == 48) | (codes == 49)).all():
             raise FormatError(
                 "not a haplotype", where=f"{path}:{number}", got=text[:40], expected=f"{n_sites} letters 0 or 1"
             )
@@ -101,7 +101,7 @@ def _sections(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[str, list[tupl
         line = line.strip()
         if line.startswith(("segsites:", "positions:")):
             yield line.split(":")[0], [(number, line)]
-        elif line[0] in "01" and not any(letter.isspace() for letter in line):
+        elif line[0] in "01" and len(line.split()) == 1:
             rows.append((number, line))
         elif line[0].isalnum() and rows:
             raise FormatError("not a haplotype", where=f"line {number}", got=line[:40], expected="letters 0 and 1")
