@@ -209,9 +209,10 @@ def write_windows(
     """
     anchor, before, length = window
     size = offset[1:] - offset[:-1]
-    out = np.full((taken.shape[0], length), UNKNOWN, np.uint8)
+    out = np.empty((taken.shape[0], length), np.uint8)
     for row in range(taken.shape[0]):
         low = on_haplotype(start, end, size, taken[row], anchor) - before
+        out[row, : max(0, min(length, -low))] = UNKNOWN
         at, shift = 0, 0  # the next base of the genome; by how much the haplotype is ahead
         for edit in range(taken.shape[1]):
             if taken[row, edit]:
@@ -220,6 +221,7 @@ def write_windows(
                 at = end[edit]
                 shift += size[edit] - (end[edit] - start[edit])
         _copy(reference, at, len(reference), out[row], at + shift - low)
+        out[row, max(0, min(length, len(reference) + shift - low)) :] = UNKNOWN
     return out
 
 
