@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chiasma.core.config import Config
 
@@ -22,7 +22,12 @@ class TrainingConfig(Config):
     batch_size: int = Field(default=128, ge=1, description="examples in a batch, over all devices")
     learning_rate: float = Field(default=1e-3, gt=0, description="peak step size, reached after the warm-up")
     weight_decay: float = Field(default=1e-2, ge=0, description="decay of weight matrices a step, times the step size")
-    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="adamw, or sgd with momentum 0.9")
+    optimiser: Literal["adamw", "sgd"] = Field(default="adamw", description="adamw, or sgd with momentum")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="share of the last step that sgd keeps")
+    betas: tuple[float, float] = Field(
+        default=(0.9, 0.999), description="shares of the means of gradients and of their squares that adamw keeps"
+    )
+    epsilon: float = Field(default=1e-8, gt=0, description="added to the root of the mean square in adamw's step")
     schedule: Literal["constant", "cosine", "one-cycle"] = Field(
         default="cosine",
         description="after the warm-up: hold, fall to 0 as a cosine over all epochs, or rise for 30 % and fall",
@@ -33,6 +38,7 @@ class TrainingConfig(Config):
     patience: int = Field(default=5, ge=1, description="epochs without a lower validation loss before it stops")
     min_delta: float = Field(default=0.0, ge=0, description="fall of the validation loss that counts as lower")
     clip_norm: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0 never clips")
+    clip_each: bool = Field(default=False, description="clip each weight's gradient by itself, not all together")
     accumulate: int = Field(default=1, ge=1, description="batches whose gradients are averaged into one step")
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = Field(
         default="auto", description="auto: bfloat16 mixed on a GPU that has it, else 32 bits"
@@ -49,6 +55,14 @@ class TrainingConfig(Config):
         gt=0,
         description="wall-clock seconds after which training ends with the epoch under way, and says so",
     )
+
+    @model_validator(mode="after")
+    def _betas(self) -> TrainingConfig:
+        if not all(0 <= share < 1 for share in self.betas):
+            raise ValueError("betas must lie from 0 to below 1")
+        if self.clip_each and self.precision == "16-mixed":
+            raise ValueError("clip_each cannot be had with precision 16-mixed, whose gradients are scaled")
+        return self
 
     def most_epochs(self, batches: int) -> int:
         """Epochs at most where a pass has so many batches: `min_steps` may ask for more than `epochs`."""

@@ -26,7 +26,7 @@ from chiasma.fit.checkpoint import (
 from chiasma.fit.clock import cpu_time
 from chiasma.fit.config import TrainingConfig
 from chiasma.fit.history import TrainingHistory
-from chiasma.fit.optimiser import make_optimiser
+from chiasma.fit.optimiser import clip_each, make_optimiser
 from chiasma.fit.progress import Progress
 from chiasma.fit.schedule import rate_factor
 from chiasma.fit.task import Batch, Task
@@ -138,7 +138,9 @@ class Training:
 
     def _take_step(self) -> torch.Tensor:
         norm = torch.zeros(())
-        if self.config.clip_norm:
+        if self.config.clip_norm and self.config.clip_each:
+            norm = clip_each(self.raw, self.config.clip_norm)
+        elif self.config.clip_norm:
             norm = self.fabric.clip_gradients(
                 self.model, self.stepper, max_norm=self.config.clip_norm, error_if_nonfinite=False
             )

@@ -58,8 +58,10 @@ class Config(_Config):
         learning_rate=0.15,
         weight_decay=0.0,
         optimiser="sgd",
+        momentum=0.99,
         schedule="constant",
         clip_norm=2.0,
+        clip_each=True,
         patience=16,
     )
 
@@ -99,7 +101,13 @@ def basenji2_mouse() -> Config:
 def basenji2018() -> Config:
     """The first edition (Kelley et al. 2018): 15,190,636 parameters."""
     training = TrainingConfig(
-        epochs=100, batch_size=2, learning_rate=0.002063, weight_decay=0.0, schedule="constant", patience=16
+        epochs=100,
+        batch_size=2,
+        learning_rate=0.002063,
+        weight_decay=0.0,
+        betas=(0.97, 0.98),
+        schedule="constant",
+        patience=16,
     )
     blocks = ((312, 22), (368, 1), (435, 6), (514, 6), (607, 6), (717, 3))
     pools = (1, 2, 4, 4, 4, 1)

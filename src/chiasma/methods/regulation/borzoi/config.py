@@ -64,6 +64,7 @@ class Config(_Config):
         warmup_steps=20_000,
         schedule="constant",
         clip_norm=0.15,
+        epsilon=1e-7,
         patience=30,
     )
 
@@ -130,6 +131,7 @@ def mini() -> Config:
         warmup_steps=8_000,
         schedule="constant",
         clip_norm=0.1,
+        epsilon=1e-7,
         patience=25,
     )
     rest = {"rotated": 32, "final_channels": None, "tracks": {"human": 74}, "training": training}
