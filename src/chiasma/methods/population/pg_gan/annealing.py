@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chiasma.methods.population.pg_gan.histories import Parameter
+from chiasma.simulate.demographies import Prior
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Step:
     current: np.ndarray
 
 
-def propose(value: float, parameter: Parameter, deviation: float, rng: np.random.Generator) -> float:
+def propose(value: float, parameter: Prior, deviation: float, rng: np.random.Generator) -> float:
     """A normal around the current value, drawn again until it lies within the range."""
     while True:
         drawn = float(rng.normal(value, deviation))
@@ -39,7 +39,7 @@ def propose(value: float, parameter: Parameter, deviation: float, rng: np.random
 
 def anneal(
     start: np.ndarray,
-    parameters: tuple[Parameter, ...],
+    parameters: tuple[Prior, ...],
     *,
     loss: Callable[[np.ndarray], float],
     train: Callable[[np.ndarray], None],

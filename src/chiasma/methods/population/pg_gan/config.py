@@ -12,7 +12,9 @@ from chiasma.core.config import Config as _Config
 class Config(_Config):
     """Which history is fitted, to how many haplotypes, and how long the two players play."""
 
-    model: Literal["const", "exp", "im"] = Field(default="const", description="the history whose parameters are fitted")
+    model: Literal["const", "exp", "im", "ooa2", "post_ooa", "ooa3"] = Field(
+        default="const", description="the history whose parameters are fitted"
+    )
     parameters: tuple[str, ...] = Field(default=(), description="parameters to infer; empty: all of the history")
     truth: dict[str, float] = Field(
         default={}, description="values of simulated truth, and of what is not inferred; others as published"

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from chiasma.core.errors import unknown_name
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.pg_gan.config import Config, tiny
-from chiasma.methods.population.pg_gan.histories import HISTORIES, History, values_of
 from chiasma.simulate.central_regions import replicate_trees, sample_sets
+from chiasma.simulate.demographies import Model, Prior, demography_of
+from chiasma.simulate.demographies_pg_gan import MODELS
 
 CLASSES = ("simulated", "observed")
 
@@ -29,9 +31,28 @@ def design(config: Config) -> Region:
     return Region(config.length)
 
 
-def history(config: Config) -> History:
+def history(config: Config) -> Model:
     """The history that is fitted."""
-    return HISTORIES[config.model]
+    return MODELS[config.model]
+
+
+def parameters(config: Config) -> tuple[Prior, ...]:
+    """Those that are inferred, with their ranges.
+
+    Raises:
+        UsageError: the history has no parameter of that name.
+    """
+    known = {prior.name: prior for prior in history(config).priors}
+    for name in config.parameters:
+        if name not in known:
+            raise unknown_name(f"parameter of {config.model}", name, known)
+    return tuple(known[name] for name in config.parameters or known)
+
+
+def values_of(config: Config, vector: np.ndarray) -> dict[str, float]:
+    """All values by name: those inferred from their vector, the others as given."""
+    inferred = {prior.name: float(value) for prior, value in zip(parameters(config), vector, strict=True)}
+    return {**truth(config), **inferred}
 
 
 def sample_sizes(config: Config) -> tuple[int, ...]:
@@ -41,21 +62,19 @@ def sample_sizes(config: Config) -> tuple[int, ...]:
 
 def truth(config: Config) -> dict[str, float]:
     """Values of all parameters where data are simulated."""
-    return {**history(config).defaults(), **config.truth}
+    return history(config).complete(config.truth)
 
 
 def draw_values(config: Config, rng: np.random.Generator) -> dict[str, float]:
     """All values, those inferred uniform in their ranges."""
-    chosen = history(config).choose(config.parameters)
-    vector = np.array([rng.uniform(one.low, one.high) for one in chosen])
-    return values_of(chosen, vector, truth(config))
+    return values_of(config, np.array([prior.draw(rng) for prior in parameters(config)]))
 
 
 def trees(config: Config, values: dict[str, float], *, number: int, seed: int) -> Any:
     """Tree sequences of regions under these values, one after another."""
     chosen = history(config)
     return replicate_trees(
-        chosen.demography(values),
+        demography_of(chosen, values),
         sample_sets(chosen.populations, sample_sizes(config)),
         number=number,
         length=config.length,
@@ -108,14 +127,13 @@ def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]
 def simulated_dataset(config: Config, run_seed: int, index: np.ndarray) -> Dataset:
     """A Dataset of the examples at the addresses `index`, none of them run yet."""
     ids = np.array([f"{config.model}:{run_seed}:{i}" for i in index], object)
-    facts = {name: value for name, value in truth(config).items()}
     return Dataset(
         ids=ids,
         x=Simulated(simulate, config, run_seed, index),
         target=Target("binary", np.array([draw(config, run_seed, int(i)) for i in index]), CLASSES),
         unit=np.arange(len(index)),
         unit_name="simulated region",
-        notes={"truth": facts, "simulator": "msprime, standard coalescent", "run_seed": run_seed},
+        notes={"truth": truth(config), "simulator": "msprime, standard coalescent", "run_seed": run_seed},
     )
 
 

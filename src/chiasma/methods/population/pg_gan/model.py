@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,6 @@ from chiasma.fit.checkpoint import load_module, module_arrays
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.annealing import Step, anneal
 from chiasma.methods.population.pg_gan.config import Config
-from chiasma.methods.population.pg_gan.histories import values_of
 from chiasma.methods.population.pg_gan.regions import Batch, Observed, encode_examples, observed_in, simulate_batch
 from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits
 from chiasma.nn.haplotype_patterns import find_patterns
@@ -59,14 +59,14 @@ class PgGan:
     def play(self, observed: Observed, *, seed: int) -> Self:
         """Fit to observed regions, given by a function that draws so many of them, encoded."""
         config = self.config
-        chosen = examples.history(config).choose(config.parameters)
-        rest = examples.truth(config)
+        chosen = examples.parameters(config)
+        values_of = partial(examples.values_of, config)
         game = Game(config, observed, seed=seed)
         rng = generator(seed, "pg-gan", "annealing")
         starts = []
         for _ in range(config.starts):
-            vector = np.array([rng.uniform(one.low, one.high) for one in chosen])
-            right = game.train(values_of(chosen, vector, rest), config.start_batches)
+            vector = np.array([prior.draw(rng) for prior in chosen])
+            right = game.train(values_of(vector), config.start_batches)
             starts.append([*vector, float(np.mean(right))])
             if np.mean(right) >= config.start_accuracy:
                 break
@@ -75,12 +75,12 @@ class PgGan:
         self.accuracy_ = right
 
         def train(vector: np.ndarray) -> None:
-            self.accuracy_ = game.train(values_of(chosen, vector, rest), config.train_batches)
+            self.accuracy_ = game.train(values_of(vector), config.train_batches)
 
         self.steps_ = anneal(
             self.start_,
             chosen,
-            loss=lambda vector: game.loss(values_of(chosen, vector, rest)),
+            loss=lambda vector: game.loss(values_of(vector)),
             train=train,
             iterations=config.iterations,
             proposals=config.proposals,
@@ -94,8 +94,7 @@ class PgGan:
 
     def values(self) -> dict[str, float]:
         """All values of the history: those inferred, and the others as they were given."""
-        chosen = examples.history(self.config).choose(self.config.parameters)
-        return values_of(chosen, self.estimate_, examples.truth(self.config))
+        return examples.values_of(self.config, self.estimate_)
 
     def scores(self, data: Dataset) -> np.ndarray:
         """Probability of simulated and of observed (example, 2), as the discriminator sees it."""

@@ -14,7 +14,6 @@ from chiasma.core.rng import derive_seed, generator
 from chiasma.fit.neural_posterior import NeuralPosterior
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.config import Config
-from chiasma.methods.population.pg_gan.histories import values_of
 from chiasma.methods.population.pg_gan.model import PgGan
 from chiasma.methods.population.pg_gan.regions import Batch, simulate_batch
 from chiasma.stats.abc import Ranges, abc_posterior, cross_fitted
@@ -48,14 +47,12 @@ def summarise_batch(fitted: PgGan, batch: Batch) -> np.ndarray:
 def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int) -> Table:
     """Data sets of `regions` regions, each under a draw from the ranges; data set i of a seed is always the same."""
     config = fitted.config
-    chosen = examples.history(config).choose(config.parameters)
-    rest = examples.truth(config)
     parameters, statistics = [], []
     for index in range(number):
         rng = generator(seed, "pg-gan", "table", index)
-        vector = np.array([rng.uniform(one.low, one.high) for one in chosen])
+        vector = np.array([prior.draw(rng) for prior in examples.parameters(config)])
         place = derive_seed(seed, "pg-gan", "table", index)
-        batch = simulate_batch(config, values_of(chosen, vector, rest), number=regions, seed=place)
+        batch = simulate_batch(config, examples.values_of(config, vector), number=regions, seed=place)
         parameters.append(vector)
         statistics.append(summarise_batch(fitted, batch))
     return Table(np.array(parameters), np.array(statistics))
@@ -63,7 +60,7 @@ def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int) -> Ta
 
 def ranges(config: Config) -> Ranges:
     """Of the parameters that are inferred."""
-    chosen = examples.history(config).choose(config.parameters)
+    chosen = examples.parameters(config)
     return Ranges(np.array([one.low for one in chosen]), np.array([one.high for one in chosen]))
 
 
