@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from chiasma.core.errors import InputError
 from chiasma.stats import popgen_haplotypes, popgen_ld, popgen_scan, popgen_spectrum
+from chiasma.stats.popgen_bits import pack
 
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(2, 9), st.integers(1, 7)), elements=st.integers(-1, 2))
 haplotypes = hnp.arrays(np.int8, st.tuples(st.integers(3, 9), st.integers(1, 10)), elements=st.integers(0, 1))
@@ -245,3 +246,24 @@ def test_scikit_allel(simulated):
     found = popgen_haplotypes.haplotype_summary(alleles)
     np.testing.assert_allclose((found.h1, found.h12, found.h123, found.h2_h1), allel.garud_h(rows))
     assert found.diversity == pytest.approx(allel.haplotype_diversity(rows))
+
+
+@pytest.mark.parametrize("n", [20, 64, 70, 130])
+@pytest.mark.parametrize("ploidy", [1, 2, 3])
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_summaries_need_no_matrix(n, ploidy, missing):
+    random = np.random.default_rng(n)
+    values = random.integers(0, ploidy + 1, (n, 12)).astype(np.int8)
+    values[random.random(values.shape) < missing] = -1
+    values[:, 3] = 1
+    total, mean, most = popgen_ld.ld_summaries(pack(values.T.copy(), ploidy), n, 3)
+    r2 = popgen_ld.r_squared(values)
+    upper = r2[np.triu_indices(12, 1)]
+    assert total == pytest.approx(np.nansum(upper))
+    assert mean == pytest.approx(np.nanmean(upper)) == popgen_ld.zns(r2)
+    splits = []
+    for split in range(3, 10):
+        across = np.nanmean(r2[:split, split:])
+        within = [r2[:split, :split][np.triu_indices(split, 1)], r2[split:, split:][np.triu_indices(12 - split, 1)]]
+        splits.append(np.nanmean(np.concatenate(within)) / across)
+    assert most == pytest.approx(max(splits)) == popgen_ld.omega(r2)

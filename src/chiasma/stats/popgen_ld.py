@@ -63,11 +63,26 @@ def _scales(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     return first, scale, n
 
 
+@numba.njit(cache=True, inline="always")
+def _product(packed: np.ndarray, i: int, j: int) -> int:
+    """Sum of products of the dosages of two sites."""
+    n_planes, n_words = packed.shape[1] - 1, packed.shape[2]
+    total = 0
+    if n_planes == 1:
+        for word in range(n_words):
+            total += popcount(packed[i, 0, word] & packed[j, 0, word])
+        return total
+    for word in range(n_words):
+        for plane in range(n_planes):
+            for other in range(n_planes):
+                total += popcount(packed[i, plane, word] & packed[j, other, word])
+    return total
+
+
 @numba.njit(cache=True)
 def _correlate(packed: np.ndarray, n_samples: int) -> np.ndarray:
     """r of every pair of sites (site, site)."""
-    n_sites, n_rows, n_words = packed.shape
-    n_planes = n_rows - 1
+    n_sites = packed.shape[0]
     first, scale, n = _scales(packed)
     found = np.empty((n_sites, n_sites))
     for i in range(n_sites):
@@ -75,16 +90,7 @@ def _correlate(packed: np.ndarray, n_samples: int) -> np.ndarray:
             if n != n_samples:
                 r = _pair_masked(packed[i], packed[j])
             else:
-                product = 0
-                if n_planes == 1:
-                    for word in range(n_words):
-                        product += popcount(packed[i, 0, word] & packed[j, 0, word])
-                else:
-                    for word in range(n_words):
-                        for a in range(n_planes):
-                            for b in range(n_planes):
-                                product += popcount(packed[i, a, word] & packed[j, b, word])
-                r = (n * product - first[i] * first[j]) * scale[i] * scale[j]
+                r = (n * _product(packed, i, j) - first[i] * first[j]) * scale[i] * scale[j]
             found[i, j] = r
             found[j, i] = r
     return found
@@ -107,42 +113,68 @@ def r_squared(dosages: np.ndarray) -> np.ndarray:
 
 def zns(r2: np.ndarray) -> float:
     """Kelly's ZnS: the mean r2 over pairs of sites (Kelly 1997); NaN without a pair that varies."""
-    total, count = _marginals(r2)[2:]
-    return total / count if count else float("nan")
+    sums, counts = _marginals(np.ascontiguousarray(r2, np.float64))
+    return sums[0].sum() / counts[0].sum() if counts[0].sum() else float("nan")
 
 
 @numba.njit(cache=True)
-def _marginals(r2: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, int]:
-    """Sums and counts of r2 with earlier and with later sites, (site, 2) and (site, 2), and those over all pairs."""
+def _marginals(r2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums, and numbers, of r2 of each site with the sites before it and with those after it (2, site), twice."""
     n_sites = r2.shape[0]
-    earlier, later = np.zeros((n_sites, 2)), np.zeros((n_sites, 2))
-    total, count = 0.0, 0
+    sums, counts = np.zeros((2, n_sites)), np.zeros((2, n_sites))
     for i in range(n_sites):
         for j in range(i + 1, n_sites):
             value = r2[i, j]
             if value >= 0:
-                earlier[j, 0] += value
-                earlier[j, 1] += 1
-                later[i, 0] += value
-                later[i, 1] += 1
-                total += value
-                count += 1
-    return earlier, later, total, count
+                sums[0, j] += value
+                sums[1, i] += value
+                counts[0, j] += 1
+                counts[1, i] += 1
+    return sums, counts
 
 
 @numba.njit(cache=True)
-def ld_summaries(r2: np.ndarray, least: int) -> tuple[float, float, float]:
-    """Sum of r2 over pairs, ZnS and omega; see `omega`. For the compiled grids."""
-    earlier, later, total, count = _marginals(r2)
-    n_sites = r2.shape[0]
+def _marginals_of_dosages(packed: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same straight from packed sites, without a matrix."""
+    n_sites, n_rows, n_words = packed.shape
+    first, scale, n = _scales(packed)
+    sums, counts = np.zeros((2, n_sites)), np.zeros((2, n_sites))
+    two = n == n_samples and n_rows == 3 and n_words == 1
+    for i in range(n_sites):
+        total, number = 0.0, 0.0
+        a, b = packed[i, 0, 0], packed[i, 1 if n_rows > 2 else 0, 0]
+        for j in range(i + 1, n_sites):
+            if two:
+                # up to 64 diploids, the usual case, unrolled
+                c, d = packed[j, 0, 0], packed[j, 1, 0]
+                product = popcount(a & c) + popcount(a & d) + popcount(b & c) + popcount(b & d)
+                r = (n * product - first[i] * first[j]) * scale[i] * scale[j]
+            elif n == n_samples:
+                r = (n * _product(packed, i, j) - first[i] * first[j]) * scale[i] * scale[j]
+            else:
+                r = _pair_masked(packed[i], packed[j])
+            value = r * r
+            if value >= 0:
+                sums[0, j] += value
+                counts[0, j] += 1
+                total += value
+                number += 1
+        sums[1, i], counts[1, i] = total, number
+    return sums, counts
+
+
+@numba.njit(cache=True)
+def _best_split(sums: np.ndarray, counts: np.ndarray, least: int) -> float:
+    """omega from the marginals of r2: the pairs left of a split, right of it, and across are sums over them."""
+    n_sites = sums.shape[1]
+    total, count = sums[0].sum(), counts[0].sum()
     best = np.nan
-    left, n_left, right, n_right = 0.0, 0.0, total, float(count)
-    # the pairs left of a split, right of it, and across: all from sums over rows and columns
+    left, n_left, right, n_right = 0.0, 0.0, total, count
     for split in range(1, n_sites):
-        left += earlier[split - 1, 0]
-        n_left += earlier[split - 1, 1]
-        right -= later[split - 1, 0]
-        n_right -= later[split - 1, 1]
+        left += sums[0, split - 1]
+        n_left += counts[0, split - 1]
+        right -= sums[1, split - 1]
+        n_right -= counts[1, split - 1]
         if split < least or n_sites - split < least:
             continue
         across, n_across = total - left - right, count - n_left - n_right
@@ -151,7 +183,15 @@ def ld_summaries(r2: np.ndarray, least: int) -> tuple[float, float, float]:
             value = (left + right) / (n_left + n_right) * n_across / across
             if not best >= value:
                 best = value
-    return total, total / count if count else np.nan, best
+    return best
+
+
+@numba.njit(cache=True)
+def ld_summaries(packed: np.ndarray, n_samples: int, least: int) -> tuple[float, float, float]:
+    """Sum of r2 over pairs, ZnS and omega of packed sites (see `omega`), for the compiled grids."""
+    sums, counts = _marginals_of_dosages(packed, n_samples)
+    total, count = sums[0].sum(), counts[0].sum()
+    return total, total / count if count > 0 else np.nan, _best_split(sums, counts, least)
 
 
 def omega(r2: np.ndarray, *, least: int = 3) -> float:
@@ -164,7 +204,7 @@ def omega(r2: np.ndarray, *, least: int = 3) -> float:
     Returns:
         The maximum over splits, NaN where no split has linkage across it.
     """
-    return ld_summaries(np.ascontiguousarray(r2, np.float64), least)[2]
+    return _best_split(*_marginals(np.ascontiguousarray(r2, np.float64)), least)
 
 
 def ld_decay(
@@ -194,7 +234,7 @@ def ld_decay(
 
 @numba.njit(cache=True)
 def _decay(packed: np.ndarray, n_samples: int, positions: np.ndarray, edges: np.ndarray) -> tuple:
-    n_sites, n_rows, n_words = packed.shape
+    n_sites = packed.shape[0]
     first, scale, n = _scales(packed)
     total, count = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1, np.int64)
     for i in range(n_sites):
@@ -210,12 +250,7 @@ def _decay(packed: np.ndarray, n_samples: int, positions: np.ndarray, edges: np.
             if n != n_samples:
                 r = _pair_masked(packed[i], packed[j])
             else:
-                product = 0
-                for word in range(n_words):
-                    for a in range(n_rows - 1):
-                        for b in range(n_rows - 1):
-                            product += popcount(packed[i, a, word] & packed[j, b, word])
-                r = (n * product - first[i] * first[j]) * scale[i] * scale[j]
+                r = (n * _product(packed, i, j) - first[i] * first[j]) * scale[i] * scale[j]
             if r * r >= 0:
                 total[bin_] += r * r
                 count[bin_] += 1

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from chiasma.stats.popgen_bits import count_differences, pack
-from chiasma.stats.popgen_ld import _correlate, ld_summaries
+from chiasma.stats.popgen_ld import ld_summaries
 
 STRUCTURE = ("distinct", "h1", "h12", "h123", "h2_h1", "zns", "omega", "variance", "skew", "kurtosis", "r2_sum")
 """Columns of `window_structure`; r2_sum is that of all pairs of sites, so that other means can be made of it."""
@@ -96,7 +96,7 @@ def window_structure(dosages: np.ndarray, bounds: np.ndarray, n_planes: int, lea
         sizes = class_sizes(differences)
         found[window, 0] = len(sizes)
         found[window, 1:5] = garud(sizes)
-        total, mean, most = ld_summaries(_correlate(pack(part.T, n_planes), n_samples) ** 2, least)
+        total, mean, most = ld_summaries(pack(part.T, n_planes), n_samples, least)
         found[window, 5], found[window, 6], found[window, 10] = mean, most, total
         found[window, 7:10] = moments(differences)
     return found
