@@ -119,8 +119,6 @@ def predicted(folder: Path, table: pd.DataFrame, bases: dict[str, str], fold: in
         [run], folder / f"fold{fold}.vcf", fasta=folder / "elements.fa", output=out, options=VariantOptions(logos=4)
     )
     scores = pd.read_parquet(folder / f"scored{fold}.parquet")
-    if set(scores["status"]) != {"SCORED"}:
-        raise SystemExit(f"not all alleles were scored: {scores['status'].value_counts().to_dict()}")
     return scores.set_index("id")[f"effect_{facts['outputs'][0]}"]
 
 
@@ -164,15 +162,17 @@ def main() -> None:
         parts.append(predicted(folder, table, bases, fold))
         print(f"fold {fold}: {time.process_time() - began:.0f} CPU seconds", file=sys.stderr, flush=True)
     table["score"] = table["id"].map(pd.concat(parts))
+    lost = table.loc[table["score"].isna(), "id"].tolist()
+    table = table.dropna(subset="score")
     table["blind"] = blind(table)
     found = by_element(table)
     table.drop(columns=["Pos", "Release"]).to_csv(folder / "alleles.tsv.gz", sep="\t", index=False)
-    text = as_page(table, found, time.process_time() - began)
+    text = as_page(table, found, lost, seconds=time.process_time() - began)
     Path(sys.argv[2] if len(sys.argv) > 2 else folder / "result.md").write_text(text)
     print(text)
 
 
-def as_page(table: pd.DataFrame, found: pd.DataFrame, seconds: float) -> str:
+def as_page(table: pd.DataFrame, found: pd.DataFrame, lost: list[str], *, seconds: float) -> str:
     """The result as a page."""
     units = found["element"].replace(LOCI)
     drawn = list(draw_weights(units.to_numpy(str), seed=1, draws=2000))
@@ -200,6 +200,7 @@ def as_page(table: pd.DataFrame, found: pd.DataFrame, seconds: float) -> str:
         f"{len(table):,} alleles ({deleted:,} one-base deletions) of {table['locus'].nunique()} loci in {len(found)}",
         "assay sets. Mean Spearman over assay sets, 95 % interval by bootstrap over loci:",
         f"{'; '.join(summary)}. The network has the larger one in {wins} of {len(found)} sets.",
+        f"Without a score, and left out: {', '.join(lost) or 'none'}.",
         f"Of the tenth of alleles with the strongest measured effect it gives the sign of {sign:.1%}.",
     ]
     title = "# Saturation mutagenesis of loci that were not learnt from"
