@@ -85,7 +85,7 @@ def test_batches_repeat_and_the_cache_holds_the_same(tmp_path):
     for epoch in (0, 1):
         for a, b in zip(plain.batches("train", 1, epoch), second.batches("train", 1, epoch), strict=True):
             assert all(torch.equal(a[name], b[name]) for name in a)
-    assert len(list(tmp_path.rglob("*.npz"))) == 1  # the training part alone was asked for
+    assert len(list(tmp_path.rglob("*.zarr.zip"))) == 1  # the training part alone was asked for
     assert plain.n_batches("train") == 2 and plain.n_batches("nothing") == 0
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from chiasma.core.files import atomic_write, text_hash
+from chiasma.core.errors import UsageError
+from chiasma.core.files import text_hash
 from chiasma.data.simulated import Simulated
 from chiasma.run.executor import stream
+from chiasma.run.shards import read_shard, write_shard
 
 SHARD = 256
 """Addresses in one file."""
@@ -66,7 +69,7 @@ class Store:
 
     def _path(self, shard: int) -> Path:
         assert self.folder is not None
-        return self.folder / f"{shard:06d}.npz"
+        return self.folder / f"{shard:06d}.zarr.zip"
 
     def _load(self, addresses: list[int]) -> None:
         if self.folder is None:
@@ -74,22 +77,46 @@ class Store:
         for shard in sorted({a // SHARD for a in addresses if a not in self.held}):
             if not self._path(shard).exists():
                 continue
-            with np.load(self._path(shard)) as arrays:
-                for key in arrays.files:
-                    address, name = key.split("/")
-                    self.held.setdefault(int(address), {})[name] = arrays[key]
+            for address, example in read_shard(self._path(shard)).items():
+                self.held.setdefault(address, example)
 
     def _save(self, fresh: list[int]) -> None:
         for shard in sorted({a // SHARD for a in fresh}):
             inside = sorted(a for a in self.held if a // SHARD == shard)
-            arrays = {f"{a}/{name}": value for a in inside for name, value in self.held[a].items()}
-            with atomic_write(self._path(shard), "wb") as handle:
-                np.savez(handle, **arrays)  # type: ignore[arg-type]
+            write_shard(self._path(shard), {a: self.held[a] for a in inside})
 
 
 def kept(x: Simulated, folder: Path | None, *, executor: str, workers: int) -> Simulated:
     """The same examples, with a store that everything taken from them shares."""
     return replace(x, keeper=Store(x, folder, executor=executor, workers=workers))
+
+
+def part_of(addresses: np.ndarray, part: tuple[int, int]) -> np.ndarray:
+    """The addresses of part i of n (i from 1): whole shards, so that parts run on different machines share no file.
+
+    Raises:
+        UsageError: no such part.
+    """
+    i, n = part
+    if not 1 <= i <= n:
+        raise UsageError("no such part", got=f"{i}/{n}", expected="1/N to N/N")
+    shards = np.unique(addresses // SHARD)
+    return addresses[np.isin(addresses // SHARD, np.array_split(shards, n)[i - 1])]
+
+
+def fill(x: Simulated, folder: Path, *, part: tuple[int, int], executor: str, workers: int) -> tuple[int, int]:
+    """Run the examples of one part into a cache; those that are there already are not run again.
+
+    Returns:
+        Examples in this part, and how many of them were run now.
+    """
+    store = Store(x, folder, executor=executor, workers=workers)
+    addresses = part_of(x.index, part).tolist()
+    for _, inside in groupby(sorted(addresses), key=lambda address: address // SHARD):
+        for _ in store.read(list(inside)):
+            pass
+        store.held.clear()
+    return len(addresses), store.runs
 
 
 def _pack(example: Example) -> Example:
