@@ -12,6 +12,8 @@ from chiasma.stats.bootstrap import draw_weights, interval
 
 _ROWS = 64
 """Draws computed at a time."""
+_ROUNDING = 1e-12
+"""Share of a mean square below which a variance is taken for 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class UnitSums:
         NaN where the measured track does not vary; 0 where only the prediction does not.
         """
         y, p, yy, pp, yp = self._means(weights)
-        measured, said = yy - y * y, pp - p * p
+        measured, said = _variance(yy, y), _variance(pp, p)
         spread = measured * said
         with np.errstate(invalid="ignore", divide="ignore"):
             found = np.where(spread > 0, np.clip((yp - y * p) / np.sqrt(np.maximum(spread, 0)), -1.0, 1.0), 0.0)
@@ -39,7 +41,7 @@ class UnitSums:
     def r2(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Coefficient of determination (draw, track); NaN where the measured track does not vary."""
         y, _, yy, pp, yp = self._means(weights)
-        measured = yy - y * y
+        measured = _variance(yy, y)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(measured > 0, 1 - (yy + pp - 2 * yp) / measured, np.nan)
 
@@ -49,6 +51,12 @@ class UnitSums:
         total = np.tensordot(chosen, self.sums, axes=1)  # (draw, 6, track)
         mean = total[:, 1:] / np.maximum(total[:, :1], 1)
         return tuple(np.moveaxis(mean, 1, 0))
+
+
+def _variance(square: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Mean square less squared mean; what is left by rounding alone is 0."""
+    found = square - mean * mean
+    return np.where(found > _ROUNDING * square, found, 0.0)
 
 
 class UnitMoments:
