@@ -89,3 +89,11 @@ def test_broken_files(tmp_path):
     stem.with_suffix(".bim").write_text("1 a 0 20 T C\n")
     with pytest.raises(InputError, match="no such file"):
         read_plink(stem)
+
+
+def test_found_by_its_name(tmp_path):
+    from chiasma.workflow.load_haplotypes import read_haplotypes
+
+    stem = write_plink(tmp_path / "x", np.array([[0, 1, 2], [2, 1, -1]]))
+    read = read_haplotypes(f"{stem}.bed")
+    assert read.haplotypes.n_sites == 2 and not read.haplotypes.phased and read.n_unphased == 2

@@ -30,7 +30,9 @@ def read_haplotypes(
     samples: str | None = None,
     populations: tuple[str, ...] | None = None,
 ) -> HaplotypeRead:
-    """Read haplotypes by what the name of the file says: .trees, .tsz, .ms, .vcz or .zarr, otherwise VCF or BCF.
+    """Read haplotypes by what the name of the file says: .trees, .tsz, .ms, .vcz, .zarr, .bed, .h5, else VCF or BCF.
+
+    .bed is PLINK's, .h5 and .hdf5 scikit-allel's; neither tells phase, so their heterozygous genotypes have none.
 
     Args:
         path: the file or store.
@@ -61,6 +63,14 @@ def read_haplotypes(
         from chiasma.io.vcf_zarr import read_vcf_zarr
 
         return read_vcf_zarr(path, region=region, samples=table, populations=populations)
+    if name.endswith(".bed"):
+        from chiasma.io.plink import read_plink
+
+        return read_plink(path, region=region, samples=table, populations=populations)
+    if name.endswith((".h5", ".hdf5")):
+        from chiasma.io.allel_hdf5 import read_allel_hdf5
+
+        return read_allel_hdf5(path, phased=False, region=region, samples=table, populations=populations)
     from chiasma.io.vcf import read_vcf
 
     return read_vcf(path, region=region, samples=table, populations=populations)
