@@ -39,7 +39,8 @@ def test_experiments_parse_and_ask_for_what_exists(name):
         for method in step.methods:
             if method in earlier and step.verb == "compare":
                 continue
-            load_method(method.partition("@")[0]).configure(step.config, preset=step.preset)
+            method, _, preset = method.partition("@")[0].partition(":")
+            load_method(method).configure(step.config, preset=preset or step.preset)
         if step.verb == "fit":
             FitOptions.parse(step.options, source=name)
             ports = {port.name.replace("-", "_") for port in load_method(step.methods[0]).card.inputs}

@@ -13,7 +13,7 @@ from chiasma.methods.omics.mint.examples import example
 from chiasma.workflow.fitted import load_fitted
 from command_line import call, done
 
-QUICK = ("--draws", 100, "--repeats", 1, "--folds", 3, "--preset", "tiny", "--no-rivals", "--no-explain")
+QUICK = ("--draws", 100, "--repeats", 1, "--folds", 2, "--preset", "tiny", "--no-rivals", "--no-explain")
 UNDIVIDED = ("--valid-fraction", 0, "--calibration-fraction", 0)
 """Six studies make a train and a test part, and no more."""
 STUDIES = ("Li", "Ng", "Ito", "Roe", "Kim", "Paz")
@@ -48,7 +48,7 @@ def test_mint_learns_from_studies_and_tells_samples_with_theirs(paths: dict[str,
     fitted = load_fitted(run)
     assert list(fitted.model.scaling_.studies) == sorted(STUDIES)
     assert json.loads((run / "metrics.json").read_text())["conditions"]["unit_name"] == "patient"
-    assert json.loads((run / "cross_validation.json").read_text())["ber"] < 0.1
+    assert json.loads((run / "cross_validation.json").read_text())["ber"] < 0.2  # halves of few samples; 0.5 is chance
     told, untold = tmp_path / "told.csv", tmp_path / "untold.csv"
     done("predict", run, paths["new"], "--study", study, "-o", told)
     done("predict", run, paths["new"], "-o", untold)
