@@ -14,6 +14,7 @@ from chiasma.data.tracks import Tracks
 from chiasma.encode.track_windows import summarise
 from chiasma.io.genome import open_genome
 from chiasma.methods.regulation.basenji.config import tiny
+from chiasma.workflow.comparing import compare
 from chiasma.workflow.explaining import explain
 from chiasma.workflow.fitting import RunResult, fit
 from chiasma.workflow.load_tracks import load_tracks
@@ -71,7 +72,8 @@ def test_a_fit_scores_each_track_beside_the_rivals(run: RunResult) -> None:
     windows = pd.read_parquet(run.path / "predictions.parquet")
     values = np.load(run.path / "predictions.npy")
     assert values.shape == (len(windows), 24, 2) and set(windows["part"]) == {"test"}
-    assert run.report is not None and "Correlation of each track" in run.report.read_text()
+    assert run.report is not None
+    assert all(words in run.report.read_text() for words in ("Correlation of each track", "Correlation of tracks"))
     assert json.loads((run.path / "compare.json").read_text())["best_rival"] in run.metrics["baselines"]
     assert {path.stem for path in (run.path / "figures").glob("*.svg")} >= {
         "correlation_by_track",
@@ -141,6 +143,12 @@ def test_fine_tuning_begins_with_the_weights_of_a_run(
     options = {**BY_CHROMOSOME, "explain": False, "rivals": False}
     tuned = fit("basenji", inputs, output=tmp_path / "t", preset="tiny", config=config, options=options, start=run.path)
     assert tuned.metrics["test"]["pearson"]["value"] == pytest.approx(run.metrics["test"]["pearson"]["value"], abs=0.05)
+
+
+def test_networks_of_tracks_are_not_compared(run: RunResult, tmp_path: Path) -> None:
+    for methods in (["basenji", "enformer"], [str(run.path)]):
+        with pytest.raises(UsageError, match="not compared here"):
+            compare(methods, {}, output=tmp_path / "c")
 
 
 def load(material: tuple[Path, Path], tracks: Any = None, **changes: Any) -> Any:

@@ -211,6 +211,7 @@ def performance_section(run: Run) -> dict[str, Any]:
         "slices": _slice_rows(run),
         "slice_metric": metric_name(run.primary),
         "views": _view_rows(run),
+        "tracks": _track_rows(run, list(methods)),
         "pairs": [row for row in pairs if row["a"] == run.method],
         "other_pairs": [row for row in pairs if row["a"] != run.method],
         "cost": _cost_rows(run),
@@ -223,6 +224,13 @@ def _view_rows(run: Run) -> dict[str, Any]:
     names = list(dict.fromkeys(name for row in views.values() for name in row))
     rows = [(name, [metric_cell(row.get(name)) for row in views.values()]) for name in names]
     return {"header": list(views), "rows": rows}
+
+
+def _track_rows(run: Run, methods: list[str]) -> dict[str, Any]:
+    """Correlation of each track by the method and its rivals."""
+    rows = run.metrics.get("by_track") or []
+    cells = [(f"{row['track']} {row['description']}", [metric_cell(row.get(name)) for name in methods]) for row in rows]
+    return {"header": methods, "rows": cells}
 
 
 def metric_cell(row: Mapping[str, Any] | None, *, best: bool = False) -> dict[str, Any]:

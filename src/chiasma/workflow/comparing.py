@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def compare(
     else:
         if any(find_card(_method_of(name)).transductive for name in methods):
             chosen = chosen.replace(undivided=True)
+        _refuse_tracks(find_card(_method_of(name)).data for name in methods)
         given = {name: _inputs_of(name, methods, inputs or {}) for name in methods}
         jobs = {name: _plan(name, given[name], presets, chosen) for name in methods}
         runs = _fit_all(jobs, output, overwrite=overwrite)
@@ -150,6 +151,7 @@ def compare_runs(
     from chiasma.stats.bootstrap import bootstrap
     from chiasma.stats.compare import against_best, compare_all, verdict
 
+    _refuse_tracks(read_json(run / "provenance.json")["card"]["data"] for run in runs)
     if read_json(runs[0] / "provenance.json")["target"]["kind"] == "none":
         from chiasma.workflow.comparing_factors import compare_factors
 
@@ -194,6 +196,16 @@ TUNING = (
     "{tries} configuration(s) of each network were tried and the best on the valid part kept; each rival chose the "
     "strength of its penalty inside the training part."
 )
+
+
+def _refuse_tracks(kinds: Iterable[str]) -> None:
+    """Networks of tracks along windows read windows of their own lengths: their runs share no test examples."""
+    if "tracks" in kinds:
+        raise UsageError(
+            "networks that give tracks along windows are not compared here",
+            expected="methods of other data",
+            do="fit each with the same --split, and read tracks.tsv of the runs side by side",
+        )
 
 
 def _require_comparison(output: Path) -> None:

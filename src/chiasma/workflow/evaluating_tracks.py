@@ -24,6 +24,8 @@ from chiasma.workflow.prepare import Prepared, training_part
 
 ARRAY = "predictions.npy"
 TABLE = "tracks.tsv"
+_SHOWN = 24
+"""Tracks in the table of the report."""
 _BINS = 1 << 22
 """Numbers of a prediction that are held at a time."""
 
@@ -154,14 +156,14 @@ def _document(
 
     dataset, method = prepared.dataset, fitted.method.name
     figures = {name: _figures(found, dataset.unit_name) for name, found in scores.items()}
-    own = scores.pop(method)
-    scores[method] = own
+    own = scores[method]
     still = [name for name, one in zip(dataset.target.names, own.pearson) if np.isnan(one.value)]
     conditions: dict[str, Any] = {"seed": options.seed, "unit_name": dataset.unit_name, "n": len(unit)}
     conditions["figure"] = "correlation over the bins of all test windows, by track; the mean over tracks"
     if still:
         conditions["tracks that do not vary in the test part, left out"] = {"n": len(still), "first": still[:3]}
     extra = {"primary": "pearson", "conditions": conditions, "slices": _by_assay(dataset, own, unit)}
+    extra["by_track"] = _by_track(dataset, scores, method)
     extra["conformal"] = {"reason": "sets for bins along a window are not made"}
     rivals = {name: found for name, found in figures.items() if name != method}
     return metrics_document(figures[method], rivals, extra=extra)
@@ -169,6 +171,23 @@ def _document(
 
 def _figures(found: TrackScores, unit_name: str) -> dict[str, Estimate]:
     return {"pearson": found.mean(unit_name=unit_name)[0], "r2": Estimate(found.mean_r2(), unit=unit_name)}
+
+
+def _by_track(dataset: Dataset, scores: dict[str, TrackScores], method: str) -> list[dict[str, Any]]:
+    """Rows for the report: every track, or some evenly from the best to the poorest; tracks.tsv has all."""
+    assert isinstance(dataset.x, Tracks)
+    table, own = dataset.x.table, scores[method].pearson
+    order = np.argsort([-np.nan_to_num(one.value, nan=-2) for one in own], kind="stable")
+    if len(order) > _SHOWN:
+        order = order[np.unique(np.linspace(0, len(order) - 1, _SHOWN).round().astype(int))]
+    return [
+        {
+            "track": str(table.identifier[track]),
+            "description": str(table.description[track]),
+            **{name: found.pearson[track].to_dict() for name, found in scores.items()},
+        }
+        for track in order
+    ]
 
 
 def _by_assay(dataset: Dataset, found: TrackScores, unit: np.ndarray) -> list[dict[str, Any]]:
