@@ -96,10 +96,10 @@ def measure(vcf: Path, fasta: Path, folder: Path) -> list[dict[str, Any]]:
         total = sum(len(one.member) for one in windows)
         work: dict[str, Callable[[], Any]] = {
             "read the VCF, find the different haplotypes": lambda a=anchors, n=length: ours(vcf, genome, a, n),
-            "write each different haplotype once": lambda w=windows: [one.codes(one.taken) for one in w],
-            "write every person's two haplotypes": lambda w=windows: [
-                np.take(one.codes(one.taken), one.member, axis=0) for one in w
-            ],
+            "write each different haplotype once": lambda w=windows: sum(one.codes(one.taken).size for one in w),
+            "write every person's two haplotypes": lambda w=windows: sum(
+                np.take(one.codes(one.taken), one.member, axis=0).size for one in w
+            ),
         }
         seconds = {name: statistics.median(cpu(call)[0] for _ in range(ROUNDS)) for name, call in work.items()}
         row: dict[str, Any] = {"length": length, "windows": count, "people": people, "haplotypes": total}
