@@ -12,6 +12,8 @@ from chiasma.data.accessibility import accessibility
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.data.intervals import make_intervals
 from chiasma.io.ms import read_ms
+from chiasma.io.populations import read_populations
+from chiasma.io.vcf import read_vcf
 from chiasma.stats.popgen_grid import DIPLOID, HAPLOID, diploid_grid, haploid_grid, normalise
 
 # Of diploSHIC 1.1.0's feature vectors of the three files (replicate, statistic, window): the sum of each statistic over
@@ -145,6 +147,19 @@ def test_diploshic_computes_the_same(data_dir, kind, name):
     weights = np.arange(1, 11)[:, None] * np.arange(1, 12) ** 2
     found = np.einsum("rsw,rw->s", np.stack(vectors), weights)
     np.testing.assert_allclose(found, RECORDED[kind, name], rtol=1e-11)
+
+
+@pytest.mark.realdata
+def test_the_lactase_region_was_swept_in_europe_alone(data_dir):
+    folder = data_dir / "population" / "lct_1kg"
+    table = read_populations(folder / "samples.tsv")
+    h12 = {}
+    for name in ("CEU", "YRI"):
+        read = read_vcf(
+            folder / "lct_1kg_phase3.vcf.gz", samples=table, populations=[name], region="2:136550000-136650000"
+        )
+        h12[name] = diploid_grid(read.haplotypes).values[DIPLOID.index("diplotype_h12")]
+    assert (h12["CEU"] > 5 * h12["YRI"]).all()
 
 
 def slow_window(rows, ploidy):
