@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from personal_material import other_base, random_dna, write_fasta, write_vcf
 
 from chiasma.core.errors import FormatError, UsageError
 from chiasma.io.genome import open_genome
 from chiasma.workflow.personal_predictions import gene_windows, make_reading, predict_gene
 from chiasma.workflow.variant_models import make_scorer
+from personal_material import other_base, random_dna, write_fasta, write_vcf
 
 TEXT = random_dna(1, 4000)
 SAMPLES = [f"p{number}" for number in range(6)]
