@@ -59,7 +59,9 @@ def read_site_alleles(
     except (ValueError, OSError) as error:
         raise FormatError("not a VCF or BCF", where=path, got=error) from error
     with file:
-        contig = match_contig(wanted.contig, [str(name) for name in file.header.contigs], where=path) if wanted else None
+        contig = (
+            match_contig(wanted.contig, [str(name) for name in file.header.contigs], where=path) if wanted else None
+        )
         start, end = (wanted.start, wanted.end) if wanted else (0, None)
         records: Any = file.fetch(contig, start, end) if contig and file.index is not None else iter(file)
         rows: list[tuple[int, str, str, str]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,12 @@ def read_genetic_map(path: Path | str, *, contig: str | None = None) -> GeneticM
         FormatError: none of these, a line that is not of the same form, or a map that falls (the line is named).
     """
     order, lines = _layout(path, contig)
+    bare = lru_cache(bare_contig)
     positions: dict[str, list[int]] = {}
     cm: dict[str, list[float]] = {}
     for number, row in lines:
         try:
-            name = bare_contig(row[order[0]]) if order[0] >= 0 else bare_contig(str(contig))
+            name = bare(row[order[0]] if order[0] >= 0 else str(contig))
             position, value = int(float(row[order[1]])) - 1, float(row[order[2]])
         except (ValueError, IndexError) as error:
             raise FormatError(
