@@ -32,3 +32,42 @@ def test_what_is_wrong_is_said(tmp_path):
     assert call("simulate", "peaks").code == 2
     assert call("simulate", "peeks", "-o", tmp_path / "s").code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_populations(tmp_path):
+    tskit = pytest.importorskip("tskit")
+    partial = ("--set", "final_frequency=0.5", "--set", "sizes=[5000, 500]", "--set", "starts=[0, 100]")
+    done("simulate", "sweep", "-n", 2, *partial, "-o", tmp_path / "sweep")
+    assert (tmp_path / "sweep/truth.tsv").read_text().splitlines()[0].split("\t") == ["id", "position", "s", "origins"]
+    trees = tskit.load(tmp_path / "sweep/sweep-1-1.trees")
+    assert trees.num_samples == 50 and 25_000 in trees.sites_position
+    done("simulate", "admixture", "-n", 1, "--set", "haplotypes=6", "--set", "s=0.1", "-o", tmp_path / "mixed")
+    rows = (tmp_path / "mixed/admixture-1-0.tracts.tsv").read_text().splitlines()
+    assert rows[0].split("\t") == ["haplotype", "left", "right", "source"] and len(rows) > 6
+    done("simulate", "demography:im", "-n", 2, "--set", "N1=7000", "--set", "haplotypes=4", "-o", tmp_path / "im")
+    head, *values = (line.split("\t") for line in (tmp_path / "im/truth.tsv").read_text().splitlines())
+    assert head == ["id", "N1", "N2", "N_anc", "T_split", "mig"]
+    assert {float(row[1]) for row in values} == {7000} and values[0][2] != values[1][2]
+    assert tskit.load(tmp_path / "im/im-1-0.trees").num_samples == 8
+    for model, setting, words in (
+        ("demography:im", "N7=3", "did you mean"),
+        ("demography:im", "N1=many", "not a number"),
+        ("demography:imm", "N1=3", "unknown demographic model"),
+        ("sweep", "strength=3", "strength"),
+    ):
+        answer = call("simulate", model, "--set", setting, "-o", tmp_path / "none")
+        assert answer.code == 2 and words in answer.err
+    assert call("simulate", "sweep", "--set", "s=-1", "-o", tmp_path / "none").code == 3
+
+
+def test_a_cache_is_filled_in_parts(tmp_path):
+    pytest.importorskip("msprime")
+    counts = []
+    for part in ("1/2", "2/2", "2/2"):
+        flags = ("--preset", "tiny", "--part", part, "-o", tmp_path / "cache", "--json")
+        counts.append(done("simulate", "haplotype-cnn", *flags).json)
+    assert [count["run"] for count in counts] == [counts[0]["number"], counts[1]["number"], 0]
+    assert len(list((tmp_path / "cache").rglob("*.zarr.zip"))) >= 2
+    assert call("simulate", "haplotype-cnn", "--preset", "tiny", "--part", "3/2", "-o", tmp_path / "cache").code == 2
+    assert call("simulate", "haplotype-cnn", "--part", "half", "-o", tmp_path / "cache").code == 2
+    assert call("simulate", "cnn", "--part", "1/2", "-o", tmp_path / "cache").code == 2
