@@ -84,6 +84,8 @@ def test_from_the_command_line_to_a_run_folder(world):
     page = (world / "run" / "report.html").read_text()
     assert "Across 40 people" in page
     assert "three" in page
+    assert call("report", world / "run").code == 2
+    assert (world / "run" / "report.html").read_text() == page
     assert "(done before)" in done(*words).out
     refused = call(*words, "--mode", "snv")
     assert refused.code == 2

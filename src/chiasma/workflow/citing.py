@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from chiasma.core.errors import UsageError
 from chiasma.run.folder import require_run
 
 
@@ -18,6 +19,14 @@ def report(runs: Sequence[Path | str], *, output: Path | str | None = None) -> P
     from chiasma.report.page import write_report, write_side_by_side
 
     found = [require_run(run) for run in runs]
+    for run in found:
+        if (run / "personal.json").exists():
+            raise UsageError(
+                "a run of the verb personal, which has its page already",
+                where=run,
+                expected="a run of fit or compare",
+                do=f"open {run / 'report.html'}",
+            )
     if len(found) == 1:
         return write_report(found[0], output=None if output is None else Path(output))
     return write_side_by_side(found, Path(output or "comparison.html"))
