@@ -222,6 +222,18 @@ def test_normalise():
     np.testing.assert_allclose(normalise(values), [[0.25, 0.75, 0], [0, 1 / 3, 2 / 3], third, third, third])
 
 
+def test_a_scan_summarises_each_window_once():
+    alleles = np.random.default_rng(4).integers(0, 2, (10, 90)).astype(np.int8)
+    whole = region(alleles)
+    runs = diploid_grid(whole, windows=9).sliding(5)
+    assert runs.shape == (5, 12, 5)
+    for run in range(5):
+        alone = diploid_grid(whole.region(run * 10.0, run * 10.0 + 50.0), windows=5)
+        np.testing.assert_allclose(runs[run], alone.normalised())
+    with pytest.raises(InsufficientDataError, match="shorter than one run"):
+        diploid_grid(whole, windows=9).sliding(11)
+
+
 def test_windows_without_sites_and_with_few():
     alleles = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [1, 1, 1, 0]])
     haplotypes = replace(region(alleles, [0, 1, 2, 25]), end=30.0)

@@ -81,6 +81,20 @@ class StatisticGrid:
         """The grid as classifiers of the S/HIC family read it (statistic, window); see `normalise`."""
         return normalise(self.values)
 
+    def sliding(self, width: int = 11) -> np.ndarray:
+        """Every run of so many neighbouring windows, normalised by itself (run, statistic, width).
+
+        For scans of long regions: each window is summarised once. The i-th run is called for window i + width // 2.
+
+        Raises:
+            InsufficientDataError: the region has fewer windows.
+        """
+        if self.values.shape[1] < width:
+            raise InsufficientDataError(
+                "the region is shorter than one run of windows", got=self.values.shape[1], expected=f"{width} or more"
+            )
+        return normalise(np.lib.stride_tricks.sliding_window_view(self.values, width, axis=1).swapaxes(0, 1))
+
 
 def normalise(values: np.ndarray) -> np.ndarray:
     """Each statistic as shares over the windows (..., statistic, window).
