@@ -13,7 +13,7 @@ class Config(_Config):
     """Which history is fitted, to how many haplotypes, and how long the two players play."""
 
     model: Literal["const", "exp", "im", "ooa2", "post_ooa", "ooa3"] = Field(
-        default="const", description="the history whose parameters are fitted"
+        default="const", description="the history whose parameters are fitted; simulated truth: --set truth.Ne=10000"
     )
     parameters: tuple[str, ...] = Field(default=(), description="parameters to infer; empty: all of the history")
     truth: dict[str, float] = Field(

@@ -1,0 +1,133 @@
+"""Neutral regions and regions with a sweep in their middle, addressable by (run seed, index)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.checks import require_module
+from chiasma.core.rng import derive_seed, generator
+from chiasma.data.dataset import Dataset, Target
+from chiasma.data.simulated import Simulated
+from chiasma.methods.population.selection_detector.config import Config, tiny
+from chiasma.simulate.central_regions import replicate_trees, sample_sets
+from chiasma.simulate.demographies import demography_of
+from chiasma.simulate.demographies_pg_gan import MODELS
+from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
+
+CLASSES = ("neutral", "selected")
+
+
+@dataclass(frozen=True)
+class Region:
+    """What is cut from longer haplotypes: windows of so many bases."""
+
+    length: float
+
+
+def design(config: Config) -> Region:
+    """The windows of real haplotypes that the detector reads."""
+    return Region(config.length)
+
+
+def sample_sizes(config: Config) -> tuple[int, ...]:
+    """Haplotypes of the one population."""
+    return (config.haplotypes,)
+
+
+def draw(config: Config, run_seed: int, index: int) -> np.ndarray:
+    """The class of one example: odd addresses are selected."""
+    return np.array(index % 2, np.int64)
+
+
+def strength(config: Config, index: int) -> float:
+    """The selection coefficient of one example: 0, or one after the other of those configured."""
+    return config.strengths[index // 2 % len(config.strengths)] if index % 2 else 0.0
+
+
+def held_out(config: Config, run_seed: int, index: int) -> bool:
+    """Whether an example may be one to validate or test on: all may."""
+    return True
+
+
+def target_names(config: Config) -> tuple[str, ...]:
+    """Columns of the truth."""
+    return ("class",)
+
+
+def tree_sequence(config: Config, run_seed: int, index: int) -> Any:
+    """The tskit.TreeSequence of one example, with mutations; a selected site that segregates is one of its sites."""
+    model = MODELS[config.model]
+    values = model.complete(config.truth)
+    seed = derive_seed(run_seed, "selection-detector", "region", index)
+    if index % 2 == 0:
+        return next(
+            replicate_trees(
+                demography_of(model, values),
+                sample_sets(model.populations, sample_sizes(config)),
+                number=1,
+                length=config.length,
+                mutation_rate=config.mutation_rate,
+                recombination_rate=config.recombination_rate,
+                seed=seed,
+            )
+        )
+    msprime = require_module("msprime", extra="population")
+    rng = generator(run_seed, "selection-detector", "sweep", index)
+    sweep = Sweep(
+        position=config.length / 2,
+        s=strength(config, index),
+        final_frequency=float(rng.uniform(config.lowest_frequency, 1)),
+    )
+    ancestry = simulate_sweep(
+        sweep,
+        SizeHistory.from_demes(model.graph(values), model.populations[0]),
+        haplotypes=config.haplotypes,
+        length=config.length,
+        recombination=config.recombination_rate,
+        seed=seed,
+    )
+    return msprime.sim_mutations(
+        ancestry,
+        rate=config.mutation_rate,
+        model=msprime.BinaryMutationModel(),
+        discrete_genome=False,
+        random_seed=derive_seed(seed, "mutations"),
+    )
+
+
+def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]:
+    """One example, not yet encoded.
+
+    Returns:
+        alleles int8 (haplotype, site), 1 derived; positions float64 (site,), bases; region (start, end), bases;
+        sizes (population,), haplotypes of each, in row order; target, as `draw` gives it.
+    """
+    ts = tree_sequence(config, run_seed, index)
+    return {
+        "alleles": np.ascontiguousarray(np.minimum(ts.genotype_matrix(), 1).T.astype(np.int8)),
+        "positions": np.asarray(ts.sites_position),
+        "region": np.array([0.0, config.length]),
+        "sizes": np.array(sample_sizes(config)),
+        "target": draw(config, run_seed, index),
+    }
+
+
+def simulated_dataset(config: Config, run_seed: int, index: np.ndarray) -> Dataset:
+    """A Dataset of the examples at the addresses `index`, none of them run yet; column `strength` tells s."""
+    return Dataset(
+        ids=np.array([f"{config.model}:{run_seed}:{i}" for i in index], object),
+        x=Simulated(simulate, config, run_seed, index),
+        target=Target("binary", np.array([draw(config, run_seed, int(i)) for i in index]), CLASSES),
+        unit=np.arange(len(index)),
+        unit_name="simulated region",
+        columns={"strength": np.array([strength(config, int(i)) for i in index])},
+        notes={"simulator": "msprime; sweeps by chiasma.simulate.sweeps", "run_seed": run_seed},
+    )
+
+
+def example(seed: int) -> Dataset:
+    """A few dozen small regions."""
+    return simulated_dataset(tiny(), seed, np.arange(96))

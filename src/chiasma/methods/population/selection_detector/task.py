@@ -1,0 +1,110 @@
+"""The task: simulated regions, or windows of real haplotypes, through the one encoder to the detector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from chiasma.core.errors import InputError
+from chiasma.core.rng import generator
+from chiasma.data.dataset import Dataset
+from chiasma.data.simulated import Simulated
+from chiasma.data.split import Split
+from chiasma.encode.central_sites import central_range, code_central
+from chiasma.encode.haplotypes import segregating
+from chiasma.fit.task import Batch
+from chiasma.methods.population.selection_detector.config import Config
+from chiasma.run.simulations import kept
+
+_PREDICT_BATCH = 100
+
+
+class DetectorTask:
+    """Batches of regions and whether a sweep lies in them.
+
+    Args:
+        config: of the method.
+        data: Simulated examples, or windows of real haplotypes addressed the same way.
+        split: parts; None makes one part "all".
+        executor: where simulations run.
+        workers: processes.
+    """
+
+    columns: tuple[str, ...] = ("p_neutral", "p_selected")
+
+    def __init__(
+        self, config: Config, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
+    ) -> None:
+        if not isinstance(data.x, Simulated):
+            raise InputError(
+                "simulations are needed", got=type(data.x).__name__, do="see chiasma show selection-detector"
+            )
+        self.config, self.data = config, data
+        self.parts = {"all": np.arange(len(data))} if split is None else {p: split.where(p) for p in split.sizes()}
+        folder = Path(config.cache) if config.cache and split is not None else None
+        shared = data.x.keeper is not None
+        self.x = data.x if shared else kept(data.x, folder, executor=executor, workers=workers)
+
+    def meta(self) -> dict[str, Any]:
+        """Nothing is learnt besides weights."""
+        return {}
+
+    def _size(self, part: str) -> int:
+        return self.config.training.batch_size if part == "train" else _PREDICT_BATCH
+
+    def n_batches(self, part: str) -> int:
+        """Batches in one pass over `part`; 0 where it has no example."""
+        return math.ceil(len(self.parts.get(part, ())) / self._size(part))
+
+    def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
+        """Batches with alleles int8 (batch, haplotype, site), distances (batch, site) and, where known, y."""
+        index = self.parts.get(part, np.zeros(0, np.int64))
+        if part == "train" and epoch > 0:
+            index = generator(seed, "train", epoch).permutation(index)
+        size, examples = self._size(part), iter(self.x.take(index))
+        for begin in range(0, len(index), size):
+            rows = index[begin : begin + size]
+            regions = [self._encode(next(examples)) for _ in rows]
+            batch = {
+                "alleles": torch.from_numpy(np.stack([codes for codes, _ in regions])),
+                "distances": torch.from_numpy(np.stack([distances for _, distances in regions])),
+            }
+            if self.data.target.kind != "none":
+                batch["y"] = torch.from_numpy(self.data.target.values[rows].astype(np.float32))
+            yield batch
+
+    def _encode(self, example: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        index = np.flatnonzero(segregating(example["alleles"]))
+        low, high = central_range(len(index), self.config.sites)
+        alleles, positions = example["alleles"][:, index[low:high]], example["positions"][index[low:high]]
+        return code_central(alleles, positions, self.config.length, sites=self.config.sites)
+
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """Cross-entropy."""
+        return binary_cross_entropy_with_logits(model(batch["alleles"], batch["distances"]), batch["y"])
+
+    def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
+        """Probability of each class."""
+        selected = model(batch["alleles"], batch["distances"]).detach().cpu().double().sigmoid().numpy()
+        return {"p_neutral": 1 - selected, "p_selected": selected}
+
+
+def make_task(
+    config: Config,
+    data: Dataset,
+    split: Split | None,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    executor: str = "serial",
+    workers: int = 1,
+) -> DetectorTask:
+    """The task of a configuration on simulated regions or on windows of real haplotypes."""
+    del meta
+    return DetectorTask(config, data, split, executor=executor, workers=workers)
