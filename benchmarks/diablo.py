@@ -87,8 +87,8 @@ def _all_votes(model: Any, x: Any) -> None:
 
 
 def _tune(train: Any) -> None:
-    from chiasma.stats.block_plsda import PlsdaRules
-    from chiasma.stats.block_tuning import TuningRules, tune_keep
+    from chiasma.stats.pls.block_plsda import PlsdaRules
+    from chiasma.stats.pls.block_tuning import TuningRules, tune_keep
     from chiasma.stats.views import to_arrays
 
     design = np.full((3, 3), 0.1) - 0.1 * np.eye(3)

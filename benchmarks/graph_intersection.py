@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from chiasma.stats.fuzzy_graph import fuzzy_graph
-from chiasma.stats.graph_intersection import intersect, reset_local_connectivity
+from chiasma.stats.graphs.fuzzy_graph import fuzzy_graph
+from chiasma.stats.graphs.graph_intersection import intersect, reset_local_connectivity
 
 WEIGHT = 0.45
 

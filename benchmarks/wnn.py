@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chiasma.stats.wnn import WnnRules, join_new, join_training, learn_modalities
+from chiasma.stats.graphs.wnn import WnnRules, join_new, join_training, learn_modalities
 
 RECORDED: dict[str, dict[str, float | None]] = {
     "200 cells, 30 + 18 dimensions": {"Seurat": None, "muon": 24.9},

@@ -16,7 +16,7 @@ from chiasma.io.tables import read_matrix
 from chiasma.methods.omics.cca_anchors.config import Config, tiny
 from chiasma.methods.omics.cca_anchors.examples import example
 from chiasma.methods.omics.cca_anchors.model import CcaAnchors, build
-from chiasma.stats.anchors import AnchorRules, find_anchors
+from chiasma.stats.cells.anchors import AnchorRules, find_anchors
 
 
 def pair(seed: int = 0) -> tuple[Dataset, Dataset]:

@@ -11,7 +11,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.diablo.config import Config, breast_tcga, default
 from chiasma.methods.omics.diablo.examples import example
 from chiasma.methods.omics.diablo.model import Diablo, build
-from chiasma.stats.plsda_prediction import decide
+from chiasma.stats.pls.plsda_prediction import decide
 
 VIEWS = ("mrna", "mirna", "protein")
 CLASSES = ["Basal", "Her2", "LumA"]

@@ -17,10 +17,10 @@ from chiasma.core.errors import InsufficientDataError, RunError, UsageError
 from chiasma.methods.omics.mofa.config import Config, course, default, mofapy2, tiny
 from chiasma.methods.omics.mofa.examples import example
 from chiasma.methods.omics.mofa.model import Mofa, build
-from chiasma.stats.mofa_choose import log_likelihood
-from chiasma.stats.mofa_fit import Rules, fit_factors
-from chiasma.stats.mofa_likelihoods import softplus
-from chiasma.stats.mofa_nodes import Block
+from chiasma.stats.mofa.choose import log_likelihood
+from chiasma.stats.mofa.fit import Rules, fit_factors
+from chiasma.stats.mofa.likelihoods import softplus
+from chiasma.stats.mofa.nodes import Block
 
 BREAST = ("mrna", "mirna", "protein")
 SCMT = ("RNA_expression", "Met_Enhancers", "Met_CpG_Islands", "Met_Promoters")

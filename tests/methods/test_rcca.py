@@ -14,7 +14,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.rcca.config import PRESETS, Config, default, ridge
 from chiasma.methods.omics.rcca.examples import example
 from chiasma.methods.omics.rcca.model import Rcca, build
-from chiasma.stats.regularised_cca import shrinkage_intensity
+from chiasma.stats.pls.regularised_cca import shrinkage_intensity
 
 
 def views(seed: int) -> dict[str, np.ndarray]:

@@ -12,9 +12,9 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.rgcca.config import PRESETS, Config, default, tiny
 from chiasma.methods.omics.rgcca.examples import example
 from chiasma.methods.omics.rgcca.model import Rgcca, build
-from chiasma.stats.block_scaling import learn_scaling
-from chiasma.stats.rgcca import find_rgcca_component
-from chiasma.stats.sgcca import Block, Rules
+from chiasma.stats.pls.block_scaling import learn_scaling
+from chiasma.stats.pls.rgcca import find_rgcca_component
+from chiasma.stats.pls.sgcca import Block, Rules
 
 ALL = np.ones((3, 3)) - np.eye(3)
 

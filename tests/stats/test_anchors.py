@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chiasma.core.errors import InsufficientDataError
-from chiasma.stats.anchors import (
+from chiasma.stats.cells.anchors import (
     AnchorRules,
     Anchors,
     correct,
@@ -15,9 +15,9 @@ from chiasma.stats.anchors import (
     transfer,
     transfer_weights,
 )
-from chiasma.stats.cca_operator import cell_cca, several_cca, standardise_cells
-from chiasma.stats.counts import log_normalise, principal_components, scale_features, tf_idf
-from chiasma.stats.variable_genes import select_features, standardised_variance
+from chiasma.stats.cells.cca_operator import cell_cca, several_cca, standardise_cells
+from chiasma.stats.cells.counts import log_normalise, principal_components, scale_features, tf_idf
+from chiasma.stats.cells.variable_genes import select_features, standardised_variance
 
 
 def sets(n: int = 40, m: int = 30, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from chiasma.core.rng import generator
-from chiasma.stats.block_perf import choices, choose_components, cross_validated_errors
-from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.folds import stratified_folds
-from chiasma.stats.plsda_prediction import decide
+from chiasma.stats.pls.block_perf import choices, choose_components, cross_validated_errors
+from chiasma.stats.pls.block_plsda import PlsdaRules, fit_block_plsda
+from chiasma.stats.pls.plsda_prediction import decide
 
 CODES = np.repeat([0, 1, 2], 10)
 

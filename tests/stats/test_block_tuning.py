@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from chiasma.core.rng import generator
-from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
-from chiasma.stats.block_tuning import TuningRules, tune_keep
 from chiasma.stats.folds import balanced_error_rate, stratified_folds
-from chiasma.stats.plsda_prediction import decide
+from chiasma.stats.pls.block_plsda import PlsdaRules, fit_block_plsda
+from chiasma.stats.pls.block_tuning import TuningRules, tune_keep
+from chiasma.stats.pls.plsda_prediction import decide
 
 CODES = np.repeat([0, 1, 2], 10)
 RULES = PlsdaRules(2, {}, np.array([[0.0, 0.1], [0.1, 0.0]]))

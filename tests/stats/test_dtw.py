@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chiasma.stats.dtw import mean_match, path_cost, warp
+from chiasma.stats.cells.dtw import mean_match, path_cost, warp
 
 
 def least_cost(query: np.ndarray, reference: np.ndarray) -> float:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chiasma.stats.elastic_net import (
+from chiasma.stats.penalised.elastic_net import (
     class_probabilities,
     first_penalty,
     fit_path,
     order_of_entry,
     penalties_down_to,
 )
-from chiasma.stats.elastic_net_cv import cross_validate_penalty
+from chiasma.stats.penalised.elastic_net_cv import cross_validate_penalty
 
 
 def problem(seed: int, n: int, p: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:

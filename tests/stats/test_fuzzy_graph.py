@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chiasma.stats.embedding_input import EmbeddingInput, NormaliseError, normalised
-from chiasma.stats.fuzzy_graph import fuzzy_graph, fuzzy_links, smooth_widths, with_itself
+from chiasma.stats.graphs.fuzzy_graph import fuzzy_graph, fuzzy_links, smooth_widths, with_itself
 from umap_twin import import_umap
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import ElasticNet
 
-from chiasma.stats.gaussian_elastic_net import choose_net, fit_gaussian_path
+from chiasma.stats.penalised.gaussian_elastic_net import choose_net, fit_gaussian_path
 
 
 def genotypes(seed, people=120, variants=60):

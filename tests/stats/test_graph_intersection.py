@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from chiasma.stats.fuzzy_graph import fuzzy_graph, fuzzy_links, tidy
-from chiasma.stats.graph_intersection import (
+from chiasma.stats.graphs.fuzzy_graph import fuzzy_graph, fuzzy_links, tidy
+from chiasma.stats.graphs.graph_intersection import (
     connectivity,
     edge_floors,
     intersect,

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from chiasma.stats.fuzzy_graph import fuzzy_graph, fuzzy_links
-from chiasma.stats.graph_layout import LayoutRules, curve, lay_out, place_new
+from chiasma.stats.graphs.fuzzy_graph import fuzzy_graph, fuzzy_links
+from chiasma.stats.graphs.graph_layout import LayoutRules, curve, lay_out, place_new
 
 
 @pytest.fixture(scope="module", autouse=True)

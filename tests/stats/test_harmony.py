@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from chiasma.metrics.mixing import conservation, mixing
-from chiasma.stats.harmony import HarmonyRules, harmonize
-from chiasma.stats.knn import nearest_others
+from chiasma.stats.cells.harmony import HarmonyRules, harmonize
+from chiasma.stats.graphs.knn import nearest_others
 
 
 def batches(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

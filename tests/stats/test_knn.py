@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chiasma.stats.knn import nearest, nearest_others, pair_distances
+from chiasma.stats.graphs.knn import nearest, nearest_others, pair_distances
 
 
 def twin(queries: np.ndarray, points: np.ndarray, k: int, *, others: bool) -> tuple[list[list[int]], np.ndarray]:

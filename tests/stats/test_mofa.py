@@ -12,13 +12,13 @@ from scipy import integrate, stats
 from scipy.special import digamma, expit
 
 from chiasma.core.errors import RunError
-from chiasma.stats.mofa_bound import factors_bound, weights_bound
-from chiasma.stats.mofa_fit import Ascent, Rules, fit_factors
-from chiasma.stats.mofa_likelihoods import curvature, log_softplus, refresh, softplus, start_pseudo_data, two_lambda
-from chiasma.stats.mofa_nodes import Beta, Block, Factors, Gamma, Weights, find_patterns
-from chiasma.stats.mofa_project import ViewModel, infer_factors
-from chiasma.stats.mofa_start import principal_start
-from chiasma.stats.mofa_updates import update_factors, weight_grams, weight_pull, weighted_gram
+from chiasma.stats.mofa.bound import factors_bound, weights_bound
+from chiasma.stats.mofa.fit import Ascent, Rules, fit_factors
+from chiasma.stats.mofa.likelihoods import curvature, log_softplus, refresh, softplus, start_pseudo_data, two_lambda
+from chiasma.stats.mofa.nodes import Beta, Block, Factors, Gamma, Weights, find_patterns
+from chiasma.stats.mofa.project import ViewModel, infer_factors
+from chiasma.stats.mofa.start import principal_start
+from chiasma.stats.mofa.updates import update_factors, weight_grams, weight_pull, weighted_gram
 
 GROUPS = [slice(0, 14), slice(14, 24)]
 

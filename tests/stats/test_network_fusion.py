@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chiasma.core.errors import UsageError
-from chiasma.stats.network_fusion import affinity, fuse, strongest
+from chiasma.stats.graphs.network_fusion import affinity, fuse, strongest
 
 
 def full(w: np.ndarray) -> np.ndarray:
@@ -64,6 +64,6 @@ def test_two_views_that_each_part_half_of_the_classes():
 
 
 def test_too_many_samples_are_refused(monkeypatch):
-    monkeypatch.setattr("chiasma.stats.network_fusion.MOST_SAMPLES", 10)
+    monkeypatch.setattr("chiasma.stats.graphs.network_fusion.MOST_SAMPLES", 10)
     with pytest.raises(UsageError, match="combine=intersection"):
         affinity(np.zeros((11, 2)), n_neighbors=3)

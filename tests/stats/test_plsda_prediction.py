@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chiasma.stats.block_plsda import PlsdaRules, TooFewClassesError, fit_block_plsda
-from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
-from chiasma.stats.plsda_prediction import NO_CLASS, decide, give_opinion
+from chiasma.stats.pls.block_plsda import PlsdaRules, TooFewClassesError, fit_block_plsda
+from chiasma.stats.pls.block_summary import average_variance_explained, explained_variance, similarity
+from chiasma.stats.pls.plsda_prediction import NO_CLASS, decide, give_opinion
 
 CODES = np.repeat([0, 1, 2], 12)
 DESIGN = np.array([[0.0, 0.1], [0.1, 0.0]])

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chiasma.stats.block_scaling import learn_scaling, near_zero_variance
-from chiasma.stats.sgcca import Block, Rules, deflate, find_component, keep_largest, leading_direction, start, variate
+from chiasma.stats.pls.block_scaling import learn_scaling, near_zero_variance
+from chiasma.stats.pls.sgcca import (
+    Block,
+    Rules,
+    deflate,
+    find_component,
+    keep_largest,
+    leading_direction,
+    start,
+    variate,
+)
 
 PAIR = np.array([[0.0, 0.3, 1.0], [0.3, 0.0, 1.0], [1.0, 1.0, 0.0]])
 

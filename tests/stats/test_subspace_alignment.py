@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiasma.stats.cca_operator import several_cca, standardise_cells
-from chiasma.stats.counts import scale_features
-from chiasma.stats.subspace_alignment import AlignmentRules, align_components, midcorrelation, shared_genes
+from chiasma.stats.cells.cca_operator import several_cca, standardise_cells
+from chiasma.stats.cells.counts import scale_features
+from chiasma.stats.cells.subspace_alignment import AlignmentRules, align_components, midcorrelation, shared_genes
 
 
 def one_axis(sizes: list[int], seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:

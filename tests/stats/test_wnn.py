@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiasma.stats.wnn import (
+from chiasma.stats.graphs.wnn import (
     WnnRules,
     graph_of,
     join_new,

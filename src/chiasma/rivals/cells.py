@@ -12,8 +12,8 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.matrix import Matrix
 from chiasma.rivals.base import Rival
 from chiasma.rivals.linear import Held, fit_linear
-from chiasma.stats.knn import nearest
-from chiasma.stats.view_space import learn_view_space
+from chiasma.stats.cells.view_space import learn_view_space
+from chiasma.stats.graphs.knn import nearest
 
 COMPONENTS = 30
 GENES = 2000

@@ -10,7 +10,7 @@ import numpy as np
 
 from chiasma.core.rng import generator
 from chiasma.data.matrix import Matrix, Views
-from chiasma.stats.block_scaling import Scaling, learn_scaling
+from chiasma.stats.pls.block_scaling import Scaling, learn_scaling
 
 MATRIX = "x"
 """Name of the one matrix."""

@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 
 from chiasma.core.errors import InputError
-from chiasma.stats.block_scaling import Scaling, learn_scaling
+from chiasma.stats.pls.block_scaling import Scaling, learn_scaling
 from chiasma.stats.principal_components import leading_part
 
 Normalise = Literal["none", "log1p", "counts", "clr"]

@@ -12,8 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from chiasma.core.config import Config
-from chiasma.stats.block_plsda import TooFewClassesError
 from chiasma.stats.matrix_input import constant_columns, feature_names, input_facts, read_matrix, restore_input
+from chiasma.stats.pls.block_plsda import TooFewClassesError
 
 
 class MatrixClassifier(ClassifierMixin, BaseEstimator, ABC):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh, svd
 
-from chiasma.stats.sgcca import keep_largest
+from chiasma.stats.pls.sgcca import keep_largest
 
 _SMALL = 600
 """Up to this many samples or features a whole decomposition; beyond, the leading part of the smaller Gram matrix."""

@@ -11,9 +11,9 @@ import numpy as np
 from chiasma.core.files import read_json, write_json
 from chiasma.data.matrix import Matrix
 from chiasma.metrics.mixing import conservation, mixing
-from chiasma.stats.counts import log_normalise
-from chiasma.stats.knn import nearest_others
-from chiasma.stats.pair_transfer import SET, TOTAL, Aligned
+from chiasma.stats.cells.counts import log_normalise
+from chiasma.stats.cells.pair_transfer import SET, TOTAL, Aligned
+from chiasma.stats.graphs.knn import nearest_others
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.load_pair import Pair, query_dataset, read_pair
 

@@ -14,7 +14,7 @@ from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.matrix import Matrix
 from chiasma.data.split import Split
 from chiasma.io.tables import orient, read_labels, read_matrix
-from chiasma.stats.pair_transfer import SET, TOTAL
+from chiasma.stats.cells.pair_transfer import SET, TOTAL
 from chiasma.workflow.options import FitOptions
 
 FEW = 5

@@ -9,7 +9,7 @@ import numpy as np
 
 from chiasma.encode.haplotype_windows import HaplotypeWindows
 from chiasma.io.phased import PhasedAlleles
-from chiasma.stats.gaussian_elastic_net import choose_net
+from chiasma.stats.penalised.gaussian_elastic_net import choose_net
 from chiasma.stats.personal_drivers import Drivers, correlation, take_apart
 from chiasma.workflow.personal_predictions import Reading, predict_gene
 

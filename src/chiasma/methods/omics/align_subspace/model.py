@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from chiasma.methods.omics.align_subspace.config import Config
-from chiasma.stats.cca_operator import several_cca, standardise_cells
-from chiasma.stats.counts import scale_features
-from chiasma.stats.pair_transfer import Aligned, Cells, PairTransfer, neighbour_votes
-from chiasma.stats.subspace_alignment import AlignmentRules, align_components
+from chiasma.stats.cells.cca_operator import several_cca, standardise_cells
+from chiasma.stats.cells.counts import scale_features
+from chiasma.stats.cells.pair_transfer import Aligned, Cells, PairTransfer, neighbour_votes
+from chiasma.stats.cells.subspace_alignment import AlignmentRules, align_components
 
 
 class AlignSubspace(PairTransfer):

@@ -10,7 +10,7 @@ import numpy as np
 
 from chiasma.core.errors import UsageError, list_some
 from chiasma.methods.omics.autoencoder.config import Config, Likelihood
-from chiasma.stats.block_scaling import Scaling, learn_scaling
+from chiasma.stats.pls.block_scaling import Scaling, learn_scaling
 from chiasma.stats.views import ViewsError
 
 COUNTS = ("nb", "zinb")

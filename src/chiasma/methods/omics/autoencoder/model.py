@@ -22,7 +22,7 @@ from chiasma.methods.omics.autoencoder.inputs import COUNTS, ViewInput, choose_l
 from chiasma.methods.omics.autoencoder.reconstruction import pictures, reconstruction_rows
 from chiasma.methods.omics.autoencoder.task import ViewsTask
 from chiasma.nn.multiview_autoencoder import MultiviewAutoencoder, ViewShape
-from chiasma.stats.block_scaling import Scaling
+from chiasma.stats.pls.block_scaling import Scaling
 from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
 
 if TYPE_CHECKING:

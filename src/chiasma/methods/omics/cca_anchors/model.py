@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from chiasma.methods.omics.cca_anchors.config import Config
-from chiasma.stats.anchors import (
+from chiasma.stats.cells.anchors import (
     AnchorRules,
     Anchors,
     correct,
@@ -15,10 +15,10 @@ from chiasma.stats.anchors import (
     transfer,
     transfer_weights,
 )
-from chiasma.stats.cca_operator import cell_cca, gene_loadings, standardise_cells
-from chiasma.stats.counts import principal_components, scale_features
-from chiasma.stats.pair_transfer import Aligned, Cells, PairTransfer
-from chiasma.stats.wnn import unit_rows
+from chiasma.stats.cells.cca_operator import cell_cca, gene_loadings, standardise_cells
+from chiasma.stats.cells.counts import principal_components, scale_features
+from chiasma.stats.cells.pair_transfer import Aligned, Cells, PairTransfer
+from chiasma.stats.graphs.wnn import unit_rows
 
 QUARTER, FEWEST = 4, 5
 """A query cell listens to anchor cells up to a quarter of the query, or five."""

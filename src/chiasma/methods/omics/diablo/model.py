@@ -15,17 +15,17 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from chiasma.core.errors import UsageError
 from chiasma.core.rng import generator
 from chiasma.methods.omics.diablo.config import Config
-from chiasma.stats.block_design import keep_by_view, make_design
-from chiasma.stats.block_perf import choices, cross_validated_errors
-from chiasma.stats.block_plsda import PlsdaRules, fit_block_plsda
-from chiasma.stats.block_summary import average_variance_explained, explained_variance, similarity
-from chiasma.stats.block_tuning import Tuning, TuningRules, tune_keep, tuning_folds
 from chiasma.stats.folds import stratified_folds
 from chiasma.stats.matrix_input import constant_columns
-from chiasma.stats.plsda_config import Distance
-from chiasma.stats.plsda_prediction import NO_CLASS, Verdict, decide
-from chiasma.stats.plsda_state import class_profiles, from_arrays, selected_rows
-from chiasma.stats.plsda_state import to_arrays as state_arrays
+from chiasma.stats.pls.block_design import keep_by_view, make_design
+from chiasma.stats.pls.block_perf import choices, cross_validated_errors
+from chiasma.stats.pls.block_plsda import PlsdaRules, fit_block_plsda
+from chiasma.stats.pls.block_summary import average_variance_explained, explained_variance, similarity
+from chiasma.stats.pls.block_tuning import Tuning, TuningRules, tune_keep, tuning_folds
+from chiasma.stats.pls.plsda_config import Distance
+from chiasma.stats.pls.plsda_prediction import NO_CLASS, Verdict, decide
+from chiasma.stats.pls.plsda_state import class_profiles, from_arrays, selected_rows
+from chiasma.stats.pls.plsda_state import to_arrays as state_arrays
 from chiasma.stats.principal_components import feature_correlations
 from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
 

@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from chiasma.core.errors import UsageError, list_some
 from chiasma.methods.omics.graph_umap.config import Config
 from chiasma.stats.embedding_input import EmbeddingInput
-from chiasma.stats.fuzzy_graph import graph_arrays, graph_from
-from chiasma.stats.graph_intersection import connectivity
-from chiasma.stats.graph_layout import LayoutRules, lay_out, place_new
-from chiasma.stats.view_graphs import CombineRules, ViewPoints, combine_graphs, link_new, view_graph
+from chiasma.stats.graphs.fuzzy_graph import graph_arrays, graph_from
+from chiasma.stats.graphs.graph_intersection import connectivity
+from chiasma.stats.graphs.graph_layout import LayoutRules, lay_out, place_new
+from chiasma.stats.graphs.view_graphs import CombineRules, ViewPoints, combine_graphs, link_new, view_graph
 from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
 
 if TYPE_CHECKING:

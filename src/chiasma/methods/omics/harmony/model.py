@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from chiasma.methods.omics.harmony.config import Config
-from chiasma.stats.harmony import HarmonyRules, harmonize
-from chiasma.stats.pair_transfer import Aligned, Cells, PairTransfer, neighbour_votes
+from chiasma.stats.cells.harmony import HarmonyRules, harmonize
+from chiasma.stats.cells.pair_transfer import Aligned, Cells, PairTransfer, neighbour_votes
 
 
 class Harmony(PairTransfer):

@@ -10,11 +10,17 @@ import numpy as np
 from chiasma.core.errors import MismatchError
 from chiasma.core.rng import generator
 from chiasma.methods.omics.lasso.config import Config
-from chiasma.stats.elastic_net import class_probabilities, first_penalty, fit_path, order_of_entry, penalties_down_to
-from chiasma.stats.elastic_net_cv import PenaltyCurve, cross_validate_penalty
 from chiasma.stats.folds import stratified_folds
 from chiasma.stats.matrix_classifier import MatrixClassifier, fill, observed_mean
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.penalised.elastic_net import (
+    class_probabilities,
+    first_penalty,
+    fit_path,
+    order_of_entry,
+    penalties_down_to,
+)
+from chiasma.stats.penalised.elastic_net_cv import PenaltyCurve, cross_validate_penalty
 from chiasma.stats.stability import features_a_resample, stability_selection
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from chiasma.methods.omics.lda.config import Config
-from chiasma.stats.block_scaling import Scaling, learn_scaling
 from chiasma.stats.matrix_classifier import MatrixClassifier, softmax
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.pls.block_scaling import Scaling, learn_scaling
 from chiasma.stats.shrunken_covariance import ShrunkenCovariance, shrink_covariance
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from chiasma.stats.plsda_config import PlsdaConfig, check_keep
+from chiasma.stats.pls.plsda_config import PlsdaConfig, check_keep
 
 
 class Config(PlsdaConfig):

@@ -9,13 +9,13 @@ import numpy as np
 
 from chiasma.core.errors import InsufficientDataError, list_some
 from chiasma.methods.omics.mint.config import Config
-from chiasma.stats.block_scaling import Scaling, StudyScaling, learn_study_scaling
-from chiasma.stats.block_summary import correlations
-from chiasma.stats.block_tuning import TuningRules, tune_keep
 from chiasma.stats.matrix_input import VIEW
-from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules
-from chiasma.stats.plsda_prediction import Verdict, decide
-from chiasma.stats.plsda_state import class_profiles, selected_rows
+from chiasma.stats.pls.block_scaling import Scaling, StudyScaling, learn_study_scaling
+from chiasma.stats.pls.block_summary import correlations
+from chiasma.stats.pls.block_tuning import TuningRules, tune_keep
+from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules
+from chiasma.stats.pls.plsda_prediction import Verdict, decide
+from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from chiasma.core.config import Config as Base
-from chiasma.stats.mofa_nodes import Likelihood
+from chiasma.stats.mofa.nodes import Likelihood
 
 LIKELIHOODS: dict[str, Likelihood] = {"gaussian": "gaussian", "bernoulli": "bernoulli", "poisson": "poisson"}
 

@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from chiasma.data.results import Figure
 from chiasma.methods.omics.mofa.config import Config
 from chiasma.plot.factors import draw_bound, draw_choice, draw_explained, draw_factors, draw_measured
-from chiasma.stats.mofa_choose import Choice, choose_factors
-from chiasma.stats.mofa_fit import TOLERANCE, Rules
-from chiasma.stats.mofa_learn import Learnt, Settings, learn
-from chiasma.stats.mofa_state import from_arrays, to_arrays
-from chiasma.stats.mofa_views import check_samples, choose_likelihoods, left_out
+from chiasma.stats.mofa.choose import Choice, choose_factors
+from chiasma.stats.mofa.fit import TOLERANCE, Rules
+from chiasma.stats.mofa.learn import Learnt, Settings, learn
+from chiasma.stats.mofa.state import from_arrays, to_arrays
+from chiasma.stats.mofa.views import check_samples, choose_likelihoods, left_out
 from chiasma.stats.views import Arrays, ViewsError, align
 from chiasma.stats.views import to_arrays as read_views
 

@@ -11,10 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 
 from chiasma.methods.omics.pca.config import Config
-from chiasma.stats.block_scaling import Scaling, learn_scaling
-from chiasma.stats.block_summary import ranked_features
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.matrix_representation import MatrixRepresentation
+from chiasma.stats.pls.block_scaling import Scaling, learn_scaling
+from chiasma.stats.pls.block_summary import ranked_features
 from chiasma.stats.principal_components import (
     feature_correlations,
     fill_holes,

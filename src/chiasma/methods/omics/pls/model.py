@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from chiasma.methods.omics.pls.config import Config
-from chiasma.stats.two_view_pls import TwoViewPls
+from chiasma.stats.pls.two_view_pls import TwoViewPls
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chiasma.stats.plsda_config import PlsdaConfig
+from chiasma.stats.pls.plsda_config import PlsdaConfig
 
 
 class Config(PlsdaConfig):

@@ -9,8 +9,8 @@ import numpy as np
 
 from chiasma.methods.omics.pls_da.config import Config
 from chiasma.stats.matrix_input import VIEW
-from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules
-from chiasma.stats.vip import importance_in_projection
+from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules
+from chiasma.stats.pls.vip import importance_in_projection
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,13 +10,13 @@ import numpy as np
 
 from chiasma.core.rng import generator
 from chiasma.methods.omics.rcca.config import Config
-from chiasma.stats.block_components import Course
-from chiasma.stats.block_plsda import correlation
-from chiasma.stats.block_scaling import learn_scaling
-from chiasma.stats.component_views import ComponentViews
 from chiasma.stats.folds import stratified_folds
-from chiasma.stats.regularised_cca import regularised_cca, shrinkage_intensity
-from chiasma.stats.sgcca import Block
+from chiasma.stats.pls.block_components import Course
+from chiasma.stats.pls.block_plsda import correlation
+from chiasma.stats.pls.block_scaling import learn_scaling
+from chiasma.stats.pls.component_views import ComponentViews
+from chiasma.stats.pls.regularised_cca import regularised_cca, shrinkage_intensity
+from chiasma.stats.pls.sgcca import Block
 from chiasma.stats.views import ViewsError
 
 if TYPE_CHECKING:

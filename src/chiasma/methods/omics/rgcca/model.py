@@ -9,14 +9,14 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from chiasma.methods.omics.rgcca.config import Config
-from chiasma.stats.block_components import course, find_components, left_over
-from chiasma.stats.block_design import keep_by_view, make_design
-from chiasma.stats.block_scaling import learn_scaling
-from chiasma.stats.block_summary import ranked_features
-from chiasma.stats.component_views import ComponentViews, stack
-from chiasma.stats.regularised_cca import shrinkage_intensity
-from chiasma.stats.rgcca import find_rgcca_component
-from chiasma.stats.sgcca import Block, Component, Rules
+from chiasma.stats.pls.block_components import course, find_components, left_over
+from chiasma.stats.pls.block_design import keep_by_view, make_design
+from chiasma.stats.pls.block_scaling import learn_scaling
+from chiasma.stats.pls.block_summary import ranked_features
+from chiasma.stats.pls.component_views import ComponentViews, stack
+from chiasma.stats.pls.regularised_cca import shrinkage_intensity
+from chiasma.stats.pls.rgcca import find_rgcca_component
+from chiasma.stats.pls.sgcca import Block, Component, Rules
 from chiasma.stats.views import ViewsError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from chiasma.core.config import Config as Base
-from chiasma.stats.plsda_config import check_keep
+from chiasma.stats.pls.plsda_config import check_keep
 
 
 class Config(Base):

@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from chiasma.core.rng import generator
 from chiasma.methods.omics.spls.config import Config
-from chiasma.stats.block_summary import ranked_features
 from chiasma.stats.folds import stratified_folds
-from chiasma.stats.sgcca import Rules
-from chiasma.stats.two_view_pls import TIE, TwoViewPls
-from chiasma.stats.two_view_tuning import tune_two_views
+from chiasma.stats.pls.block_summary import ranked_features
+from chiasma.stats.pls.sgcca import Rules
+from chiasma.stats.pls.two_view_pls import TIE, TwoViewPls
+from chiasma.stats.pls.two_view_tuning import tune_two_views
 from chiasma.stats.views import Arrays
 
 if TYPE_CHECKING:

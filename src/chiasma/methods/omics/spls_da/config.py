@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chiasma.stats.plsda_config import PlsdaConfig, TuningConfig, check_keep
+from chiasma.stats.pls.plsda_config import PlsdaConfig, TuningConfig, check_keep
 
 
 class Config(TuningConfig, PlsdaConfig):

@@ -9,8 +9,8 @@ import numpy as np
 
 from chiasma.methods.omics.spls_da.config import Config
 from chiasma.stats.matrix_input import VIEW
-from chiasma.stats.plsda_classifier import PlsdaClassifier, make_rules, tune_one_block
-from chiasma.stats.plsda_state import class_profiles, selected_rows
+from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules, tune_one_block
+from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ import numpy as np
 
 from chiasma.methods.omics.umap.config import Config
 from chiasma.stats.embedding_input import EmbeddingInput
-from chiasma.stats.fuzzy_graph import fuzzy_union, graph_arrays, graph_from, memberships, with_itself
-from chiasma.stats.graph_intersection import connectivity
-from chiasma.stats.graph_layout import LayoutRules, lay_out, place_new
-from chiasma.stats.knn import nearest
+from chiasma.stats.graphs.fuzzy_graph import fuzzy_union, graph_arrays, graph_from, memberships, with_itself
+from chiasma.stats.graphs.graph_intersection import connectivity
+from chiasma.stats.graphs.graph_layout import LayoutRules, lay_out, place_new
+from chiasma.stats.graphs.knn import nearest
 from chiasma.stats.matrix_representation import MatrixRepresentation
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from chiasma.methods.omics.univariate.config import Config
-from chiasma.stats.elastic_net import class_probabilities, fit_path
 from chiasma.stats.matrix_classifier import MatrixClassifier, fill, observed_mean
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.penalised.elastic_net import class_probabilities, fit_path
 from chiasma.stats.univariate import contrasts, run_tests
 
 if TYPE_CHECKING:

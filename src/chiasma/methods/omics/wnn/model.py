@@ -14,11 +14,9 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from chiasma.core.errors import unknown_name
 from chiasma.io.containers import Results
 from chiasma.methods.omics.wnn.config import Config, by_view
-from chiasma.stats.graph_spectrum import spectral_layout
-from chiasma.stats.view_space import ViewSpace, learn_view_space
-from chiasma.stats.views import ViewsError
-from chiasma.stats.views_representation import ViewsRepresentation
-from chiasma.stats.wnn import (
+from chiasma.stats.cells.view_space import ViewSpace, learn_view_space
+from chiasma.stats.graphs.graph_spectrum import spectral_layout
+from chiasma.stats.graphs.wnn import (
     Joint,
     WnnRules,
     graph_of,
@@ -27,6 +25,8 @@ from chiasma.stats.wnn import (
     learn_modalities,
     shared_neighbour_graph,
 )
+from chiasma.stats.views import ViewsError
+from chiasma.stats.views_representation import ViewsRepresentation
 
 if TYPE_CHECKING:
     import pandas as pd

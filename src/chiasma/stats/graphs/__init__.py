@@ -1,0 +1,1 @@
+"""Neighbourhood graphs: making, weighing, joining and laying them out."""

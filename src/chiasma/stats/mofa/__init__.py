@@ -1,0 +1,1 @@
+"""Multi-omics factor analysis: variational inference."""

@@ -1,0 +1,1 @@
+"""Partial least squares, canonical correlation and their sparse and many-block relatives."""

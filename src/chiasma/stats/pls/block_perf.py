@@ -1,0 +1,105 @@
+"""How well a block PLS-DA does with one component, two, ..., by every distance and vote, in repeated folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import ttest_rel
+
+from chiasma.stats.folds import balanced_error_rate
+from chiasma.stats.pls.block_plsda import PlsdaRules, fit_block_plsda
+from chiasma.stats.pls.plsda_config import Distance
+from chiasma.stats.pls.plsda_prediction import Ties, Vote, decide
+
+DISTANCES: tuple[Distance, ...] = ("max", "centroids", "mahalanobis")
+VOTES: tuple[Vote, ...] = ("weighted", "majority")
+ALPHA = 0.01
+"""Level of the one-sided t-test by which a further component must better the error, as in mixOmics."""
+_FEWEST = 3
+"""Repeats below which a t-test says nothing."""
+
+
+def cross_validated_errors(
+    values: Mapping[str, np.ndarray],
+    codes: np.ndarray,
+    rules: PlsdaRules,
+    *,
+    folds: Sequence[np.ndarray],
+    distances: Sequence[Distance] = DISTANCES,
+    ties: Ties = "probability",
+) -> list[dict[str, Any]]:
+    """Error rates on held-out samples; no class (a tie in faithful votes) is an error.
+
+    Args:
+        values: block name to (sample, feature).
+        codes: class of each sample (sample,).
+        rules: of the model, with as many components as are to be looked at.
+        folds: fold of each sample (sample,), once for each repeat.
+        distances: by which a block picks its class.
+        ties: who wins a tied vote.
+
+    Returns:
+        Rows of repeat, component, distance, vote, ber, overall and classes (the error of each).
+    """
+    classes = np.unique(codes)
+    rows = []
+    for repeat, numbers in enumerate(folds):
+        predicted: dict[tuple[int, Distance, Vote], np.ndarray] = {}
+        for number in np.unique(numbers):
+            held = numbers == number
+            inside = {name: block[~held] for name, block in values.items()}
+            model = fit_block_plsda(inside, codes[~held], int(codes.max()) + 1, rules)
+            outside = {name: block[held] for name, block in values.items()}
+            for h in range(1, rules.n_components + 1):
+                for distance in distances:
+                    for vote in VOTES:
+                        verdict = decide(model, outside, distance=distance, vote=vote, ties=ties, n_components=h)
+                        answer = predicted.setdefault((h, distance, vote), np.full(len(codes), -1))
+                        answer[held] = verdict.classes
+        for (h, distance, vote), answer in predicted.items():
+            wrong = answer != codes
+            rows.append(
+                {
+                    "repeat": repeat + 1,
+                    "component": h,
+                    "distance": distance,
+                    "vote": vote,
+                    "ber": balanced_error_rate(codes, answer),
+                    "overall": float(wrong.mean()),
+                    "classes": [float(wrong[codes == code].mean()) for code in classes],
+                }
+            )
+    return rows
+
+
+def choose_components(errors: np.ndarray) -> int:
+    """How many components are worth having, from their errors (repeat, component).
+
+    The first, unless a later one betters the best so far by a one-sided paired t-test at level 0.01 over repeats, and
+    so on; with fewer than three repeats the least mean error.
+    """
+    if len(errors) < _FEWEST:
+        return int(errors.mean(axis=0).argmin()) + 1
+    best = 0
+    for candidate in range(1, errors.shape[1]):
+        gain = errors[:, best] - errors[:, candidate]
+        if np.ptp(gain) == 0:
+            better = gain[0] > 0
+        else:
+            better = ttest_rel(errors[:, best], errors[:, candidate], alternative="greater").pvalue < ALPHA
+        best = candidate if better else best
+    return best + 1
+
+
+def choices(rows: Sequence[Mapping[str, Any]], measure: str = "ber") -> dict[tuple[str, str], int]:
+    """Components worth having for each distance and vote, by `ber` or `overall`."""
+    found = {}
+    for distance, vote in dict.fromkeys((row["distance"], row["vote"]) for row in rows):
+        mine = [row for row in rows if (row["distance"], row["vote"]) == (distance, vote)]
+        table = np.zeros((max(row["repeat"] for row in mine), max(row["component"] for row in mine)))
+        for row in mine:
+            table[row["repeat"] - 1, row["component"] - 1] = row[measure]
+        found[distance, vote] = choose_components(table)
+    return found
