@@ -66,7 +66,12 @@ def _shared() -> list[Flag]:
         flag("preset", str, help="preset of the configuration [default: default]", default="default"),
         flag("config", Path | None, help="TOML file of configuration fields"),
         flag("set", list[str] | None, help="key=value for any configuration field, repeatable", negative=""),
-        flag("start", Path | None, help="run or folder of weights to fine-tune from", names=("--from",)),
+        flag(
+            "start",
+            Path | None,
+            help="run, folder of weights, or name of published ones to fine-tune from",
+            names=("--from",),
+        ),
         flag("overwrite", bool, help="replace a run of another configuration", default=False, negative=""),
         flag("dry_run", bool, help="check everything and print what it would cost", default=False, negative=""),
         flag("json", bool, help="print the result as JSON", default=False, negative=""),

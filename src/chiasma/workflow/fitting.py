@@ -21,6 +21,7 @@ from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.method import Method, load_method
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.prepare import Prepared, check_inputs, of_examples, prepare
+from chiasma.workflow.starting import check_start, starting_file
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Job:
         for name in ("motifs", "test_ids"):
             if (path := getattr(self.options, name)) is not None:
                 options[name] = content_hash(path)
-        start = None if self.start is None else content_hash(_weights(self.start))
+        start = None if self.start is None else content_hash(starting_file(self.start))
         settings = {"method": self.method.name, "config": self.config.model_dump(mode="json"), "start": start}
         return plain({**settings, "options": options, "inputs": hashes})
 
@@ -71,14 +72,6 @@ class Job:
 
     def _described(self) -> dict[str, dict[str, Any]]:
         return describe_inputs(flatten_inputs(self.inputs))
-
-
-def _weights(start: Path) -> Path:
-    """The weights to begin from, which must be there before anything is done."""
-    path = start / "model.safetensors"
-    if not path.exists():
-        raise UsageError("no trained weights", where="--from", got=start, expected="a run, or a folder of weights")
-    return path
 
 
 def flatten_inputs(inputs: Mapping[str, Any]) -> dict[str, object]:
@@ -117,19 +110,10 @@ def plan(
 
         read_meme(chosen.motifs)
     if start is not None:
-        _check_start(found, start)
+        check_start(found, start)
     settings: Any = found.configure(config, preset=preset)
     refuse_launcher(nodes=settings.training.nodes if found.card.contract == "task" else 1)
     return Job(found, settings, checked, chosen, None if start is None else Path(start))
-
-
-def _check_start(method: Method, start: Path | str) -> None:
-    """Weights to begin with must be there, and of this method."""
-    if method.card.contract != "task":
-        raise UsageError(f"{method.name} has no weights to fine-tune", where="--from", got=start)
-    other = load_fitted(start).method.name
-    if other != method.name:
-        raise UsageError("weights of another method", where=f"--from {start}", got=other, expected=method.name)
 
 
 def fit(
@@ -152,7 +136,7 @@ def fit(
         config: fields of the method's configuration that differ from the preset.
         preset: one of the method's presets.
         options: seed, split, device, rivals, explanation (`FitOptions`).
-        start: a run or folder of weights to fine-tune from.
+        start: a run, a folder of weights, or the name of published ones to fine-tune from.
         overwrite: replace a run with another configuration.
 
     Raises:

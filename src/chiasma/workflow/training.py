@@ -18,11 +18,12 @@ from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
 from chiasma.fit.contracts import STUDY, Procedure, fit_estimator, fit_representation, refusals
-from chiasma.workflow.fitted import Fitted, as_frames, load_fitted
+from chiasma.workflow.fitted import Fitted, as_frames
 from chiasma.workflow.head import build_model, factor_names, representation_of
 from chiasma.workflow.method import Method
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.prepare import Prepared, training_part
+from chiasma.workflow.starting import begin_with
 from chiasma.workflow.tuning import best_valid_loss, candidates
 
 
@@ -98,7 +99,6 @@ def _train_once(
     method: Method, config: Any, prepared: Prepared, options: FitOptions, folder: Path, start: Path | None
 ) -> tuple[Any, Any, Any]:
     """One configuration through the loop: task, model, history."""
-    from chiasma.fit.checkpoint import load_module, module_arrays
     from chiasma.fit.loop import build_seeded, train
 
     task = method.module("task").make_task(
@@ -109,7 +109,7 @@ def _train_once(
     build = method.module("model").build
     model = build_seeded(build, config, prepared.dataset.target.n_outputs, seed=options.seed)
     if start is not None:
-        load_module(model, module_arrays(load_fitted(start).model), where=start)
+        begin_with(model, start)
     return task, model, train(task, model, config.training, seed=options.seed, folder=folder, device=options.device)
 
 
