@@ -14,7 +14,7 @@ from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.annealing import anneal, propose
 from chiasma.methods.population.pg_gan.config import Config, published, tiny
 from chiasma.methods.population.pg_gan.model import Game, PgGan
-from chiasma.methods.population.pg_gan.posterior import guided_abc, neural_posterior, simulate_table
+from chiasma.methods.population.pg_gan.posterior import guided_abc, neural_posterior, predictive_check, simulate_table
 from chiasma.methods.population.pg_gan.regions import observed_in, simulate_batch
 from chiasma.simulate.demographies import Prior
 from chiasma.stats.sbc import calibrate_posteriors
@@ -138,6 +138,18 @@ def test_the_discriminator_learns_to_tell_histories_apart() -> None:
     right = game.train({"Ne": 1_000.0}, 40)
     assert np.mean(right) > 0.8
     assert game.loss({"Ne": 1_000.0}) > game.loss(examples.truth(config))
+
+
+def test_a_wrong_size_shows_in_the_published_statistics() -> None:
+    game = PgGan(tiny().replace(length=50_000.0)).fit(examples.example(1), seed=3)
+    game.estimate_ = np.array([10_000.0])
+    right, wrong = (
+        predictive_check(game, simulate_batch(game.config, {"Ne": size}, number=60, seed=5), regions=60, seed=1)
+        for size in (10_000.0, 3_000.0)
+    )
+    known = [value for value in right.values() if np.isfinite(value)]
+    assert len(known) > 15 and np.max(np.abs(known)) < 5
+    assert wrong["distance"] > 8
 
 
 @pytest.mark.slow

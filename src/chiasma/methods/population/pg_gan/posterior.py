@@ -17,7 +17,7 @@ from chiasma.methods.population.pg_gan.config import Config
 from chiasma.methods.population.pg_gan.model import PgGan
 from chiasma.methods.population.pg_gan.regions import Batch, simulate_batch
 from chiasma.stats.abc import Ranges, abc_posterior, cross_fitted
-from chiasma.stats.region_statistics import region_statistics
+from chiasma.stats.region_statistics import NAMES, region_statistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +109,30 @@ def neural_posterior(fitted: PgGan, table: Table, observed: np.ndarray, *, draws
     summary, learnt = cross_fitted(table.statistics, free)
     density = NeuralPosterior().fit(learnt, free, seed=seed)
     return bounds.bounded(density.draw(summary.transform(observed), draws=draws, seed=seed))
+
+
+def predictive_check(fitted: PgGan, observed: Batch, *, regions: int, seed: int) -> dict[str, float]:
+    """How far observed regions lie from those simulated under the estimate, by the published statistics.
+
+    Args:
+        fitted: the game.
+        observed: encoded regions.
+        regions: to simulate.
+        seed: of these.
+
+    Returns:
+        By statistic, the difference of the means over regions, in standard errors of that difference; NaN where
+        neither has any.
+    """
+    config = fitted.config
+    made = simulate_batch(config, fitted.values(), number=regions, seed=derive_seed(seed, "pg-gan", "check"))
+    tables = [region_statistics(*batch, length=config.length) for batch in (observed, made)]
+    found = {}
+    for index, name in enumerate(NAMES):
+        real, simulated = (table[:, index][np.isfinite(table[:, index])] for table in tables)
+        if min(len(real), len(simulated)) < 2:
+            found[name] = float("nan")
+            continue
+        error = np.sqrt(real.var(ddof=1) / len(real) + simulated.var(ddof=1) / len(simulated))
+        found[name] = float((real.mean() - simulated.mean()) / error) if error > 0 else float("nan")
+    return found
