@@ -108,6 +108,18 @@ def test_the_age_of_a_neutral_allele_is_kimura_and_ohtas(frequency):
     assert abs(ages.mean() - expected) < 4 * ages.std() / np.sqrt(len(ages))
 
 
+def test_selection_ends_at_its_frequency_and_not_below():
+    # what follows is neutral: its mean duration is that of an allele which stands at this frequency
+    frequency, sweep = 0.05, Sweep(0, s=0.05, start_frequency=0.05)
+    stood = []
+    for times, x, _ in paths(1500, sweep, CONSTANT):
+        last = np.flatnonzero((np.diff(times) < 0.1) & (x > 0.02))[-1]  # the last short step
+        assert x[last] == pytest.approx(frequency, rel=0.02)
+        stood.append((times[-1] - times[last + 1]) / (2 * SIZE))
+    expected = -2 * frequency * np.log(frequency) / (1 - frequency)
+    assert abs(np.mean(stood) - expected) < 4 * np.std(stood) / np.sqrt(len(stood))
+
+
 def test_a_path_knows_its_sizes_and_ends_with_one_copy():
     history = SizeHistory.of((0, 1000), (50, 100), (300, 5000))
     for times, x, sizes in paths(20, Sweep(0, s=0.2, end=20), history):
