@@ -63,7 +63,9 @@ def read_allel_hdf5(
         group, contig, rows = _choose_group(file, wanted, path)
         positions = group["variants/POS"][:].astype(np.int64)[rows] - 1
         if (np.diff(positions) < 0).any():
-            raise FormatError("positions are not sorted", where=path, got=f"contig {contig}")
+            raise FormatError(
+                "positions are not sorted", where=path, got=f"contig {contig}", do="sort the VCF it came from"
+            )
         genotypes = group["calldata/GT"]
         chosen = choose_samples(
             _samples(file, group, genotypes.shape[1]), samples=samples, populations=populations, where=path

@@ -57,7 +57,9 @@ def read_site_alleles(
     try:
         file = pysam.VariantFile(str(path), drop_samples=True)
     except (ValueError, OSError) as error:
-        raise FormatError("not a VCF or BCF", where=path, got=error) from error
+        raise FormatError(
+            "not a VCF or BCF", where=path, got=error, expected="VCF, plain or bgzipped, or BCF"
+        ) from error
     with file:
         contig = (
             match_contig(wanted.contig, [str(name) for name in file.header.contigs], where=path) if wanted else None
@@ -131,7 +133,10 @@ def polarise(
             flip[column] = letter.upper() == sites.alt[row].upper()
     if not keep.any():
         raise InsufficientDataError(
-            "no site has a known ancestral allele", where=where, got="; ".join(map(str, tally.skips()))
+            "no site has a known ancestral allele",
+            where=where,
+            got="; ".join(map(str, tally.skips())),
+            do="check that the ancestral alleles are of this build, or code by the minor allele",
         )
     alleles = np.where(flip & (haplotypes.alleles != MISSING), 1 - haplotypes.alleles, haplotypes.alleles)
     turned = replace(haplotypes, alleles=np.ascontiguousarray(alleles.astype(np.int8)), polarised=True)

@@ -39,7 +39,10 @@ def read_genetic_map(path: Path | str, *, contig: str | None = None) -> GeneticM
             position, value = int(float(row[order[1]])) - 1, float(row[order[2]])
         except (ValueError, IndexError) as error:
             raise FormatError(
-                "not a line of a genetic map", where=f"{path}, line {number}", got=" ".join(row)
+                "not a line of a genetic map",
+                where=f"{path}, line {number}",
+                got=" ".join(row),
+                expected="a position in bp and a map position in cM",
             ) from error
         places, values = positions.setdefault(name, []), cm.setdefault(name, [])
         if places and position == places[-1]:
@@ -50,6 +53,7 @@ def read_genetic_map(path: Path | str, *, contig: str | None = None) -> GeneticM
                 "the map falls or is not sorted",
                 where=f"{path}, line {number}",
                 got=f"{position + 1} at {value} cM after {places[-1] + 1} at {values[-1]} cM",
+                expected="positions in bp and in cM that rise",
             )
         places.append(position)
         values.append(value)
