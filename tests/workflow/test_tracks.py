@@ -175,6 +175,7 @@ def test_inputs_that_say_too_much_or_too_little(material: tuple[Path, Path], tmp
     for inputs, message in (
         ({"fasta": fasta}, "tracks are needed"),
         ({"fasta": fasta, "records": tmp_path}, "one kind of input"),
+        ({"records": fasta}, "records are a folder"),
         ({"records": tmp_path, "tracks": {"a": signal}}, "leave --tracks out"),
         ({"fasta": fasta, "tracks": {"a": signal}, "squash": "older"}, "order of squashing"),
     ):
@@ -232,7 +233,9 @@ def test_fit_on_yeast_finds_a_signal_that_follows_from_sequence(data_dir: Path, 
         signal[name] = 0.2 + 5 * np.convolve(mark, np.ones(64) / 4, mode="same")
     (tmp_path / "yeast.fa").write_text("".join(lines))
     inputs = {"fasta": tmp_path / "yeast.fa", "tracks": {"acgct": write_coverage(tmp_path / "y.bw", signal)}}
-    config = {"training": {"epochs": 12, "learning_rate": 0.01}}
-    found = fit("basenji", inputs, output=tmp_path / "r", preset="tiny", config=config, options=QUICK)
+    divided = {"kind": "chromosome", "test_chromosomes": ("VI",), "valid_chromosomes": ("I",)}
+    options = {**QUICK, "split": divided}
+    config = {"training": {"epochs": 6, "learning_rate": 0.01}}
+    found = fit("basenji", inputs, output=tmp_path / "r", preset="tiny", config=config, options=options)
     best = max(row["pearson"]["value"] for row in found.metrics["baselines"].values())
     assert found.metrics["test"]["pearson"]["value"] > max(0.4, best + 0.2)

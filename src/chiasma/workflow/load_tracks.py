@@ -67,6 +67,10 @@ def load_tracks(config: Any, inputs: Mapping[str, Any], *, own_split: bool) -> t
 def _from_records(
     folder: Path, geometry: Mapping[str, int], *, squash: Scale | None, own_split: bool
 ) -> tuple[Dataset, Split | None]:
+    if not folder.is_dir():
+        raise UsageError(
+            "records are a folder", where="--records", got=folder, expected="statistics.json, targets.txt, tfrecords/"
+        )
     dataset = read_basenji_folder(folder, squash=squash)
     notes = {"records": folder.name, "squashed": dataset.x.table.squash}  # type: ignore[union-attr]
     found = fit_windows(replace(dataset, notes={**dataset.notes, **notes}), **geometry)
