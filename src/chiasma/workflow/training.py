@@ -18,6 +18,7 @@ from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
 from chiasma.fit.contracts import STUDY, Procedure, fit_estimator, fit_representation, refusals
+from chiasma.workflow.component_count import component_facts, component_remarks
 from chiasma.workflow.fitted import Fitted, as_frames
 from chiasma.workflow.head import build_model, factor_names, representation_of
 from chiasma.workflow.method import Method
@@ -159,7 +160,13 @@ def _train_estimator(
             fit_estimator(model, as_frames(part.x), y, unit=part.unit, study=part.columns.get(STUDY))
     if method.card.represents:
         meta["factors"] = factor_names(representation_of(model))
-    return model, meta, {"parameters": None}
+    cost: dict[str, Any] = {"parameters": None}
+    if counted := component_facts(config, model):
+        remarks = component_remarks(counted)
+        cost |= {"components": counted, **({"remarks": remarks} if remarks else {})}
+        for remark in remarks:
+            print(remark, file=sys.stderr, flush=True)
+    return model, meta, cost
 
 
 def _train_procedure(

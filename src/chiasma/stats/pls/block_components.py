@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,6 +83,13 @@ def find_components(
             residuals = left_over(blocks, residuals, components[-1], mode)
         components.append(find_component(residuals, start(residuals, init), list(numbers), rules))
     return components
+
+
+def count_found(variates: Iterable[np.ndarray]) -> int:
+    """Leading components (sample, component) of which some view's variate is more than rounding error."""
+    lengths = np.array([(scores**2).sum(axis=0) for scores in variates])  # (view, component)
+    filled = (lengths > EXHAUSTED * lengths.max(axis=1, keepdims=True, initial=0.0)).any(axis=0)
+    return int(np.flatnonzero(filled).max(initial=-1)) + 1
 
 
 def course(components: Sequence[Component]) -> Course:

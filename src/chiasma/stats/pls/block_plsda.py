@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from chiasma.core.errors import InsufficientDataError
-from chiasma.stats.pls.block_components import find_components
+from chiasma.stats.pls.block_components import count_found, find_components
 from chiasma.stats.pls.block_scaling import Scaling, learn_scaling, learn_study_scaling
 from chiasma.stats.pls.sgcca import Block, Component, Mode, Rules, Scheme
 
@@ -117,6 +117,11 @@ class BlockPlsda:
     def n_components(self) -> int:
         """Components fitted."""
         return self.y_loadings.shape[1]
+
+    @property
+    def n_found(self) -> int:
+        """Components that hold something; those after them are empty, the blocks having no more."""
+        return count_found(block.variates for block in self.blocks.values())
 
     @property
     def n_classes(self) -> int:

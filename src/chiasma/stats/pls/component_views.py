@@ -15,6 +15,7 @@ from chiasma.core.errors import list_some
 from chiasma.stats.pls.block_components import (
     Course,
     FittedView,
+    count_found,
     course_facts,
     course_from,
     decode,
@@ -91,6 +92,11 @@ class ComponentViews(ViewsRepresentation):
         self.fitted_ = from_arrays(arrays, self.views_)
         self._keep_course(course_from(meta["course"]))
         return self
+
+    @property
+    def n_components_(self) -> int:
+        """Components that hold something; those after them are empty, the views having no more."""
+        return count_found(view.variates for view in self.fitted_.values())
 
     @property
     def _n_features_out(self) -> int:

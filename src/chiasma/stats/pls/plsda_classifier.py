@@ -120,6 +120,11 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
         return pd.DataFrame(self.explained_variance_, index=columns).T
 
     @property
+    def n_components_(self) -> int:
+        """Components that hold something; those after them are empty, the matrix having no more."""
+        return self.model_.n_found
+
+    @property
     def _n_features_out(self) -> int:
         return self.model_.n_components
 

@@ -194,6 +194,11 @@ class Diablo(ClassifierMixin, BaseEstimator):
             for name, block in self.model_.blocks.items()
         }
 
+    @property
+    def n_components_(self) -> int:
+        """Components that hold something; those after them are empty, the views having no more."""
+        return self.model_.n_found
+
     def selected(self) -> list[dict[str, Any]]:
         """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
         check_is_fitted(self, "model_")
