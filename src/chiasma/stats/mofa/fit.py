@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -97,6 +98,50 @@ class Fit:
     converged: bool
 
 
+class Engine(Protocol):
+    """The state of a fit between two sweeps, wherever it is computed."""
+
+    @property
+    def rules(self) -> Rules:
+        """How the fit proceeds."""
+
+    @property
+    def factors(self) -> Factors:
+        """Of the samples."""
+
+    @property
+    def weights(self) -> Sequence[Weights]:
+        """Of each view."""
+
+    @property
+    def noise(self) -> Sequence[Gamma | None]:
+        """Precision of each gaussian view, None for the others."""
+
+    @property
+    def offsets(self) -> Sequence[np.ndarray | None]:
+        """Intercepts of each other view (group, feature), None for the gaussian ones."""
+
+    @property
+    def totals(self) -> Sequence[np.ndarray]:
+        """Sum of squares of each view (group, feature)."""
+
+    def sweep(self, iteration: int) -> None:
+        """Update everything once."""
+
+    def bound(self) -> float:
+        """The evidence lower bound."""
+
+    def explained(self) -> np.ndarray:
+        """Share of each view by factor, the last column by all (view, group, factor + 1)."""
+
+    def keep(self, index: np.ndarray) -> None:
+        """Keep some factors, in this order."""
+
+
+MakeEngine = Callable[[Sequence[Block], Sequence[slice], np.ndarray, Rules], Engine]
+"""From views, groups, means (factor, sample) of the factors to begin with, and rules."""
+
+
 class Ascent:
     """The state of a fit between two sweeps; each sweep raises the bound unless it drops a factor."""
 
@@ -143,6 +188,11 @@ class Ascent:
         return [
             block.values if data is None else data.values for block, data in zip(self.blocks, self.pseudo, strict=True)
         ]
+
+    @property
+    def offsets(self) -> list[np.ndarray | None]:
+        """Intercepts of each view (group, feature), None for the gaussian ones."""
+        return [None if data is None else data.offset for data in self.pseudo]
 
     def sweep(self, iteration: int) -> None:
         """Update everything once: weights, their relevance, factors, theirs, noise or pseudo-data."""
@@ -209,13 +259,15 @@ class Ascent:
         return squared_residuals(self.weights[index], self.moments[index], pattern, self.totals[index])
 
 
-def fit_factors(blocks: Sequence[Block], groups: Sequence[slice], start: np.ndarray, rules: Rules) -> Fit:
+def fit_factors(
+    blocks: Sequence[Block], groups: Sequence[slice], start: np.ndarray, rules: Rules, *, engine: MakeEngine = Ascent
+) -> Fit:
     """Fit from means `start` (factor, sample) of the factors until the bound stands still.
 
     Raises:
         RunError: the bound is not a number, or no factor is left.
     """
-    ascent = Ascent(blocks, groups, start, rules)
+    ascent = engine(blocks, groups, start, rules)
     bounds, checked, dropped = [ascent.bound()], [0], []
     token, converged, iteration = 0, False, 0
     while iteration < rules.max_iterations and not converged:
@@ -236,7 +288,7 @@ def fit_factors(blocks: Sequence[Block], groups: Sequence[slice], start: np.ndar
         ascent.factors,
         tuple(ascent.weights),
         tuple(ascent.noise),
-        tuple(None if data is None else data.offset for data in ascent.pseudo),
+        tuple(ascent.offsets),
         ascent.explained(),
         np.stack([total.sum(axis=1) for total in ascent.totals]),
         tuple(bounds),
@@ -253,7 +305,7 @@ def _stands_still(bounds: Sequence[float], checked: Sequence[int], rules: Rules)
     return change / (checked[-1] - checked[-2]) / abs(bounds[-1]) < rules.tolerance
 
 
-def _drop(ascent: Ascent) -> bool:
+def _drop(ascent: Engine) -> bool:
     """Drop the factor that explains least, if it explains too little of every view in every group."""
     most = ascent.explained()[:, :, :-1].max(axis=(0, 1))  # (factor,)
     weakest = int(most.argmin())

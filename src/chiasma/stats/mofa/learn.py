@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from chiasma.core.errors import InsufficientDataError
-from chiasma.stats.mofa.fit import Fit, Rules, fit_factors
+from chiasma.stats.mofa.fit import Ascent, Fit, MakeEngine, Rules, fit_factors
 from chiasma.stats.mofa.likelihoods import curvature, linear_moments, softplus
 from chiasma.stats.mofa.nodes import Block, Factors, Gamma, Likelihood
 from chiasma.stats.mofa.project import ViewModel, infer_factors
@@ -30,6 +30,7 @@ class Settings:
         scale_groups: and groups of samples within them.
         rules: how the fit proceeds.
         seed: of the start.
+        engine: what sweeps.
     """
 
     factors: int
@@ -38,6 +39,7 @@ class Settings:
     scale_groups: bool = False
     rules: Rules = field(default_factory=Rules)
     seed: int = 0
+    engine: MakeEngine = Ascent
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +139,7 @@ def learn(values: Mapping[str, np.ndarray], codes: np.ndarray, settings: Setting
     order, groups = sort_groups(codes, n_groups)
     blocks = {name: frames[name].enter(block[order], codes[order]) for name, block in values.items()}
     start = principal_start(list(blocks.values()), settings.factors, settings.seed)
-    fit = fit_factors(list(blocks.values()), groups, start, settings.rules)
+    fit = fit_factors(list(blocks.values()), groups, start, settings.rules, engine=settings.engine)
     return _finish(blocks, frames, fit, groups, order)
 
 

@@ -11,8 +11,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from chiasma.core.errors import UsageError
 from chiasma.data.results import Figure
 from chiasma.methods.omics.mofa.config import Config
+from chiasma.methods.omics.mofa.device import pick_engine
 from chiasma.plot.factors import draw_bound, draw_choice, draw_explained, draw_factors, draw_measured
 from chiasma.stats.mofa.choose import Choice, choose_factors
 from chiasma.stats.mofa.fit import TOLERANCE, Rules
@@ -65,6 +67,7 @@ class Mofa(TransformerMixin, BaseEstimator):
         check_every: int = 1,
         faithful: bool = False,
         random_state: int = 0,
+        device: str = "cpu",
     ) -> None:
         self.factors = factors
         self.choose_from = choose_from
@@ -79,6 +82,7 @@ class Mofa(TransformerMixin, BaseEstimator):
         self.check_every = check_every
         self.faithful = faithful
         self.random_state = random_state
+        self.device = device
 
     def fit(self, X: Any, y: Any = None, *, study: Any = None) -> Self:
         """Fit to views X (mapping of name to (sample, feature)), NaN where missing.
@@ -101,6 +105,12 @@ class Mofa(TransformerMixin, BaseEstimator):
         settings = self._settings(config)
         self.choice_ = None
         if config.choose_from:
+            if config.device == "cuda":
+                raise UsageError(
+                    "the number of factors is chosen on the CPU, since values are hidden one by one",
+                    got="device = cuda with choose_from",
+                    do="take device = auto or cpu, or say how many factors",
+                )
             self.choice_ = choose_factors(data.values, codes, settings, numbers=config.choose_from)
             settings = self._settings(config.replace(factors=self.choice_.chosen))
         self.learnt_ = learn(data.values, codes, settings)
@@ -242,7 +252,13 @@ class Mofa(TransformerMixin, BaseEstimator):
             faithful=config.faithful,
         )
         return Settings(
-            config.factors, self.likelihoods_, config.scale_views, config.scale_groups, rules, config.random_state
+            config.factors,
+            self.likelihoods_,
+            config.scale_views,
+            config.scale_groups,
+            rules,
+            config.random_state,
+            pick_engine(config.device, self.views_),
         )
 
     def _name(self, data: Arrays) -> None:
