@@ -57,8 +57,8 @@ def _all_figures() -> dict[str, Figure]:
         observed_predicted(np.append(score, NAN), np.append(score, 1.0), name="log rho", unit="nats"),
         confusion(np.array([[3, 0], [1, 0]]), names=["a", "b"]),
         position_profile([-1, 0, 1], {"mean": [0.0, 1.0, 0.5], "other": [0, 0, 0]}),
-        loading_bars(features),
-        sample_plot({"a": np.eye(2), "b": np.eye(2)}, ["x", "y"], components=("1", "2")),
+        loading_bars(features)[0],
+        sample_plot({"a": np.eye(2), "b": np.eye(2)}, ["x", "y"], components=("1", "2"))[0],
         overlaps({"a": ["x", "y"], "b": ["y", "z"]}, what="genes"),
     ]
     return {figure.name: figure for figure in figures}
@@ -81,6 +81,24 @@ def test_every_figure_is_complete_and_reproducible(name, twice):
     assert len({len(column) for column in first.table.values()}) == 1
     assert first.title and first.caption
     assert "metadata" not in first.svg and "<image" not in first.svg
+
+
+def test_loadings_and_samples_come_with_their_tidy_tables():
+    rows = [{"view": "a", "feature": f"g{i}", "loading": 0.1 * i - 0.3, "stability": 0.5} for i in range(20)]
+    figure, bars = loading_bars(rows, component="comp2")
+    assert list(bars.columns) == ["view", "feature", "loading", "stability"] and len(bars) == 15
+    assert bars["loading"].abs().is_monotonic_decreasing and bars["feature"][0] == "g19"
+    assert figure.name == "loadings_comp2" and figure.table["loading"] == bars["loading"].tolist()
+    assert "stability" not in loading_bars([{k: row[k] for k in ("view", "feature", "loading")} for row in rows])[1]
+    points = np.array([[1.0, 2.0], [3.0, 4.0]])
+    figure, samples = sample_plot({"a": points, "b": -points}, ["x", "y"], components=("pc1", "pc2"))
+    assert samples.to_dict("list") == {
+        "view": ["a", "a", "b", "b"],
+        "class": ["x", "y", "x", "y"],
+        "pc1": [1, 3, -1, -3],
+        "pc2": [2, 4, -2, -4],
+    }
+    assert figure.table == samples.to_dict("list")
 
 
 def test_text_of_figures_is_text(twice):

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chiasma.data.results import Figure
 from chiasma.plot.style import INK, MUTED, PALETTE, SMALL, WIDE, drawing, number, seal, shorten
+from chiasma.plot.variables import sealed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MOST = 15
 
 
-def loading_bars(rows: Sequence[Mapping[str, Any]], *, component: str = "1") -> Figure:
+def loading_bars(rows: Sequence[Mapping[str, Any]], *, component: str = "1") -> tuple[Figure, pd.DataFrame]:
     """The largest loadings of each view on one component, the largest on top.
 
     Args:
         rows: {"view", "feature", "loading"} and, where measured, "stability" (share of refits that select it).
         component: name of the component.
+
+    Returns:
+        The figure, and the rows drawn: view, feature, loading and, where measured, stability.
     """
+    import pandas as pd
+
     views = list(dict.fromkeys(str(row["view"]) for row in rows))
     top = {
         view: sorted((row for row in rows if str(row["view"]) == view), key=lambda row: -abs(number(row["loading"])))
@@ -47,24 +56,31 @@ def loading_bars(rows: Sequence[Mapping[str, Any]], *, component: str = "1") -> 
         kept = [row for found in top.values() for row in found]
         measured = any(number(row.get("stability")) == number(row.get("stability")) for row in kept)
         columns = ("view", "feature", "loading", *(("stability",) if measured else ()))
-        return seal(
+        return sealed(
             canvas,
+            pd.DataFrame({key: [row.get(key) for row in kept] for key in columns}),
             name=f"loadings_{component}",
             title=f"Loadings on {component}",
-            table={key: [row.get(key) for row in kept] for key in columns},
             caption=f"The {_MOST} largest of each view at most; blue is positive, orange negative. "
             "Where refits were made, pale bars were selected in few of them.",
         )
 
 
-def sample_plot(variates: Mapping[str, np.ndarray], classes: Sequence[str], *, components: tuple[str, str]) -> Figure:
+def sample_plot(
+    variates: Mapping[str, np.ndarray], classes: Sequence[str], *, components: tuple[str, str]
+) -> tuple[Figure, pd.DataFrame]:
     """Samples on two components of each view, coloured and shaped by class.
 
     Args:
         variates: view -> (sample, 2).
         classes: class of each sample (sample,).
         components: names of the two components.
+
+    Returns:
+        The figure, and a row a sample and view: view, class and the two components.
     """
+    import pandas as pd
+
     views, names = list(variates), list(dict.fromkeys(classes))
     labels = np.asarray(classes)
     table: dict[str, list[Any]] = {key: [] for key in ("view", "class", *components)}
@@ -95,11 +111,11 @@ def sample_plot(variates: Mapping[str, np.ndarray], classes: Sequence[str], *, c
         first = panels[0] if len(views) > 1 else panels
         handles, texts = first.get_legend_handles_labels()
         canvas.legend(handles, texts, loc="outside lower center", ncols=min(len(names), 6), labelcolor=INK)
-        return seal(
+        return sealed(
             canvas,
+            pd.DataFrame(table),
             name="samples",
             title="Samples on the components",
-            table=table,
             caption="One panel a view, or a single one where the factors are common to all views.",
         )
 

@@ -191,7 +191,7 @@ def _loadings(run: Run) -> Iterator[Figure]:
     for component in list(dict.fromkeys(str(row.get("component", "1")) for row in rows))[:3]:
         chosen = [row for row in rows if str(row.get("component", "1")) == component and row["loading"] != 0]
         if chosen:
-            yield loading_bars(chosen, component=component)
+            yield loading_bars(chosen, component=component)[0]
 
 
 def _samples(run: Run) -> Iterator[Figure]:
@@ -211,7 +211,7 @@ def _samples(run: Run) -> Iterator[Figure]:
         view: np.array([[by_sample[name].get(key, np.nan) for key in components] for name in names])
         for view, by_sample in values.items()
     }
-    yield sample_plot(variates, [classes[name] for name in names], components=(components[0], components[1]))
+    yield sample_plot(variates, [classes[name] for name in names], components=(components[0], components[1]))[0]
 
 
 def _float(text: Any) -> float:
