@@ -221,6 +221,20 @@ def test_methods_without_a_target_are_compared(paths: dict[str, Path], unlabelle
     assert unlabelled.exists()
 
 
+def test_methods_scored_on_different_scales_are_not_ranked(paths: dict[str, Path], tmp_path: Path) -> None:
+    views = ("--view", f"rna={paths['rna']}", "--view", f"protein={paths['protein']}")
+    words = ("--preset", "tiny", "--draws", 100, "--no-explain", "--json")
+    found = done("compare", "mofa", "pca", "pca@rna", *views, *words, "-o", tmp_path / "c").json
+    assert (
+        found["verdict"].startswith("Not all scores are on one scale") and "Among the methods" not in found["verdict"]
+    )
+    for said in ("mofa: protein + rna, each view alike", "pca: protein + rna, each feature alike", "pca-rna: rna"):
+        assert said in found["verdict"]
+    names = {"mofa", "pca", "pca-rna"}
+    assert found["pairs"] and not any({pair["a"], pair["b"]} <= names for pair in found["pairs"])
+    assert len(found["table"]) == 9  # three methods, each with both projections on its own scale
+
+
 @pytest.mark.slow
 def test_single_views_face_several_on_the_same_folds(paths: dict[str, Path], tmp_path: Path) -> None:
     views = ("--view", f"rna={paths['rna']}", "--view", f"protein={paths['protein']}", "--labels", paths["labels"])

@@ -46,15 +46,26 @@ def compare_factors(
     primary = _PREFIX if all(_PREFIX in row for row in own) else "trustworthiness"
     units = everyone[names[0]][1]
     chosen = {name: row[primary] for name, (row, _) in everyone.items() if primary in row}
-    pairs = compare_embeddings(chosen, units.units(primary), metric=primary, **common)
-    sentences = [verdict(pairs, network=name, rivals=facing[name]) for name in names if facing[name]]
-    if len(names) > 1:
-        best = max(names, key=lambda name: float(chosen[name](np.ones((1, len(units.units(primary)))))[0]))
-        gap = against_best(pairs, best, [name for name in names if name != best])
-        low, high = gap.difference.low, gap.difference.high
-        clear = "ahead of" if low * high > 0 else "not distinguishable from"
-        figures = f"difference {gap.difference.value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
-        sentences.insert(0, f"Among the methods, {best} is {clear} {gap.b} ({figures}).")
+    scales = dict(zip(names, map(_scale, runs)))
+    pairs, sentences = [], []
+    for scale in dict.fromkeys(scales.values()):
+        mine = [name for name in names if scales[name] == scale]
+        present = {
+            name: score for name, score in chosen.items() if name in {*mine, *(r for m in mine for r in facing[m])}
+        }
+        found_pairs = compare_embeddings(present, units.units(primary), metric=primary, **common)
+        pairs += found_pairs
+        sentences += [verdict(found_pairs, network=name, rivals=facing[name]) for name in mine if facing[name]]
+        if len(mine) > 1:
+            best = max(mine, key=lambda name: float(chosen[name](np.ones((1, len(units.units(primary)))))[0]))
+            gap = against_best(found_pairs, best, [name for name in mine if name != best])
+            low, high = gap.difference.low, gap.difference.high
+            clear = "ahead of" if low * high > 0 else "not distinguishable from"
+            figures = f"difference {gap.difference.value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
+            sentences.insert(0, f"Among the methods, {best} is {clear} {gap.b} ({figures}).")
+    if len(set(scales.values())) > 1:
+        told = "; ".join(f"{name}: {scale}" for name, scale in scales.items())
+        sentences.insert(0, f"Not all scores are on one scale, and methods on different ones are not ranked ({told}).")
     table = []
     for name, (row, scores) in everyone.items():
         found = {
@@ -68,6 +79,18 @@ def compare_factors(
     write_json(output / "compare.json", {**record, "stability": list(stability)})
     page = write_side_by_side(list(runs), output / "report.html")
     return Comparison(output, text, primary, table, described, page, stability=[dict(row) for row in stability])
+
+
+def _scale(run: Path) -> str:
+    """What a run's samples were measured in when it was scored: which views, and whether they weigh alike."""
+    from chiasma.core.cards import find_card
+
+    identity = read_json(run / "run.json")["identity"]
+    given = [name.partition(".")[2] for name in identity["inputs"] if name.startswith("view.")]
+    views = " + ".join(sorted(identity["options"].get("views") or given)) or "all features"
+    if "+" not in views and len(given) > 0:
+        return views
+    return f"{views}, {'each view alike' if find_card(identity['method']).data == 'views' else 'each feature alike'}"
 
 
 def _gather(
@@ -84,7 +107,9 @@ def _gather(
     facing: dict[str, list[str]] = {}
     cost: dict[str, Any] = {}
     first = load_factor_scores(runs[0] / SCORES)
-    for run, record in zip(runs, records, strict=True):
+    scales = [_scale(run) for run in runs]
+    for run, record, scale in zip(runs, records, scales, strict=True):
+        beside = f"; {scale}" if len(set(scales)) > 1 else ""
         scores = load_factor_scores(run / SCORES)
         if not (np.array_equal(scores.unit, first.unit) and np.array_equal(scores.near_unit, first.near_unit)):
             raise MismatchError("the runs were scored on different samples", where=run, expected=f"those of {runs[0]}")
@@ -92,7 +117,7 @@ def _gather(
         for name, row in scores.rows.items():
             mine = name == record["method"]
             called = record["method"] if methods.count(record["method"]) == 1 else run.name
-            label = called if mine else f"{name} ({factors} factors)"
+            label = called if mine else f"{name} ({factors} factors{beside})"
             (own if mine else others)[label] = (row, scores)
             if not mine:
                 facing.setdefault(called, []).append(label)
