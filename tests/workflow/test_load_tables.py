@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.io.containers import write_h5mu
 from chiasma.io.tables import write_labels, write_matrix
+from chiasma.workflow.comparing_folds import data_hash
 from chiasma.workflow.load_tables import load_matrix, load_new, load_views
 
 
@@ -188,3 +191,20 @@ def test_the_column_of_the_labels_is_no_feature(tmp_path: Path) -> None:
     data, _ = load_matrix(path, f"{path}:class", seed=1, groups=f"{path}:patient")
     assert data.x.features.tolist() == ["gene"]
     assert [skip.examples for skip in data.skips] == [("class",), ("patient",)]
+
+
+def test_answers_in_the_file_of_the_measurements_are_no_features(files):
+    write_matrix(files / "only.tsv", matrix("a b c d", "outcome"))
+    with pytest.raises(UsageError, match="nothing else"):
+        load_views({**views_of(files), "b": files / "only.tsv"}, files / "only.tsv", seed=1)
+    write_matrix(files / "both.tsv", matrix("a b c d", "g1 g2 study"))
+    data, _ = load_matrix(files / "both.tsv", files / "labels.tsv", seed=1, study=f"{files / 'both.tsv'}:study")
+    assert isinstance(data.x, Matrix) and data.x.features.tolist() == ["g1", "g2"]
+    assert any("no feature" in str(skip) for skip in data.skips)
+
+
+def test_cross_validated_rivals_belong_to_their_data(files):
+    data, _ = load_matrix(files / "rna.csv", files / "labels.tsv", seed=1)
+    assert isinstance(data.x, Matrix)
+    other = replace(data, x=Matrix(data.x.values + 1, data.x.samples, data.x.features))
+    assert data_hash(data) == data_hash(data.take(np.arange(len(data)))) != data_hash(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def cross_validate_rivals(prepared: Prepared, options: FitOptions, *, named: Seq
     if part.target.kind not in CLASSES or not isinstance(part.x, Matrix | Views):
         return
     asked = {name: getattr(options, name) for name in ("seed", "folds", "repeats", "permutations")}
-    asked |= {"named": sorted(set(named)), "ids": ids_hash(part)}
+    asked |= {"named": sorted(set(named)), "data": data_hash(part)}
     if (folder / f"{_FILE}.json").exists() and read_json(folder / f"{_FILE}.json")["asked"] == asked:
         return
     names = [rival.name for rival in rivals_for(part, named=named) if rival.name not in LEFT_OUT]
@@ -92,9 +93,17 @@ def cross_validate_rivals(prepared: Prepared, options: FitOptions, *, named: Seq
     write_json(folder / f"{_FILE}.json", {"asked": asked, "rivals": records})
 
 
-def ids_hash(part: Dataset) -> str:
-    """Of the samples that are cross-validated, in their order."""
-    return text_hash("\n".join(part.ids.astype(str)))
+def data_hash(part: Dataset) -> str:
+    """Of all that rivals learn from: samples in their order, features, values, classes, units."""
+    blocks = part.x.blocks if isinstance(part.x, Views) else {"matrix": part.x}
+    texts = [*part.ids.astype(str), *part.target.names]
+    digest = hashlib.sha256()
+    for name, block in blocks.items():
+        assert isinstance(block, Matrix)
+        texts += [str(name), *block.features.astype(str)]
+        digest.update(np.ascontiguousarray(block.values).tobytes())
+    digest.update(np.asarray(part.target.values).tobytes() + np.asarray(part.unit, dtype=np.int64).tobytes())
+    return text_hash(digest.hexdigest(), *texts)
 
 
 def compare_folds(runs: Mapping[str, Path], *, folder: Path) -> dict[str, Any] | None:

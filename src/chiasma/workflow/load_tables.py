@@ -14,12 +14,14 @@ from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
 from chiasma.io.containers import over, read_h5mu
-from chiasma.io.tables import orient, read_labels, read_matrix, split_column, suffix_of
+from chiasma.io.tables import CONTAINERS, orient, read_labels, read_matrix, split_column, suffix_of
 from chiasma.workflow.groups import with_groups
 
 Paths = Mapping[str, Path | str] | Path | str
 FEW = 5
 """Names shown of what was skipped."""
+WITHOUT_VIEW = "samples without view"
+"""How the notes begin that count and name samples kept although a view did not measure them."""
 
 
 def load_views(
@@ -30,6 +32,7 @@ def load_views(
     test_views: Paths | None = None,
     test_labels: Path | str | None = None,
     groups: Path | str | None = None,
+    study: Path | str | None = None,
     partial: bool = False,
 ) -> tuple[Dataset, Split | None]:
     """Several matrices, and the classes of their samples where there are any.
@@ -42,6 +45,7 @@ def load_views(
         test_views: views of a test set already chosen; views that it lacks are NaN.
         test_labels: its classes; None where there are no labels.
         groups: FILE or FILE:COLUMN, what samples belong together (patient, study); they are then one unit.
+        study: FILE or FILE:COLUMN, read elsewhere; here only so that its column is no feature of the same file.
         partial: whether a sample of the train part may lack views.
 
     Returns:
@@ -58,7 +62,7 @@ def load_views(
     known = None if labels is None else read_labels(labels)
     skips: list[Skip] = []
     blocks, notes = _read_views(views, known)
-    blocks = _without_answers(blocks, views, (labels, groups), skips)
+    blocks = _without_answers(blocks, views, (labels, groups, study), skips)
     ids = _members(blocks, known, skips, partial=partial)
     names: tuple[str, ...] = ()
     if known is not None:
@@ -102,11 +106,12 @@ def load_matrix(
     test_matrix: Path | str | None = None,
     test_labels: Path | str | None = None,
     groups: Path | str | None = None,
+    study: Path | str | None = None,
 ) -> tuple[Dataset, Split | None]:
     """One matrix and the classes of its samples, if any; everything as in `load_views`."""
     test = None if test_matrix is None else {"matrix": test_matrix}
     dataset, split = load_views(
-        {"matrix": matrix}, labels, seed=seed, test_views=test, test_labels=test_labels, groups=groups
+        {"matrix": matrix}, labels, seed=seed, test_views=test, test_labels=test_labels, groups=groups, study=study
     )
     assert isinstance(dataset.x, Views)
     only = next(iter(dataset.x.blocks.values()))
@@ -172,15 +177,30 @@ def _read_views(paths: Paths, known: Mapping[str, str] | None) -> tuple[dict[str
 def _without_answers(
     blocks: dict[str, Matrix], paths: Paths, specs: Sequence[Path | str | None], skips: list[Skip]
 ) -> dict[str, Matrix]:
-    """The views without columns that are read as labels or groups from the very same file: they are no measurement."""
+    """The views without columns that are read as labels, groups or studies from the very same file: no measurements.
+
+    Raises:
+        UsageError: a view has nothing else.
+    """
     files = {name: Path(path).resolve() for name, path in paths.items()} if isinstance(paths, Mapping) else {}
     found = dict(blocks)
     for path, column in (split_column(spec) for spec in specs if spec is not None):
+        if suffix_of(path) in CONTAINERS:  # their labels are columns of obs, not features
+            continue
         for name in [name for name, file in files.items() if name in found and file == path.resolve()]:
-            keep = found[name].features != column
+            # FILE without a column has only one beside the ids, or its reader has refused it.
+            keep = found[name].features != column if column is not None else np.zeros(len(found[name].features), bool)
+            if not keep.any():
+                raise UsageError(
+                    "this view holds the labels, groups or studies and nothing else",
+                    where=f"view {name}",
+                    got=path,
+                    expected="a table of measurements",
+                    do="leave the view out",
+                )
             if not keep.all():
                 found[name] = found[name].take_features(np.flatnonzero(keep))
-                _skip(skips, f"column of {name} that holds the labels or groups: no feature", [str(column)])
+                _skip(skips, f"column of {name} that holds the labels, groups or studies: no feature", [str(column)])
     return found
 
 
@@ -376,7 +396,9 @@ def _dataset(
         target = Target("binary" if len(names) == 2 else "multiclass", values, names)
     for view, present in x.present().items():
         if not present.all():
-            notes = {**notes, f"samples without view {view}": int((~present).sum())}
+            absent = [str(name) for name in x.samples[~present]]
+            named = ", ".join([*absent[:FEW], *["..."] * (len(absent) > FEW)])
+            notes = {**notes, f"{WITHOUT_VIEW} {view}": f"{len(absent)} ({named})"}
     return Dataset(x.samples, x, target, np.arange(len(x)), "sample", {}, tuple(skips), notes)
 
 

@@ -42,6 +42,11 @@ class FitOptions(Config):
         description="seeds over which compare fits methods without a target again, to all samples and to four fifths "
         "of them; 0 asks none",
     )
+    complete: bool = Field(
+        default=False,
+        description="use only samples that every view measured, also for a method that takes others; compare does so "
+        "where another of its methods does not",
+    )
     views: tuple[str, ...] = Field(default=(), description="views learnt from, where more are given; default all")
     rivals: bool = Field(default=True, description="fit the simple rivals beside it")
     explain: bool = Field(default=True, description="attributions, motifs, loadings")

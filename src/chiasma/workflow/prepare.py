@@ -248,7 +248,7 @@ def _views(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> t
     from chiasma.workflow.load_tables import load_views
 
     del config
-    more: dict[str, Any] = {"test_views": inputs.get("test_view"), "partial": card.partial}
+    more: dict[str, Any] = {"test_views": inputs.get("test_view"), "partial": card.partial and not options.complete}
     return load_views(inputs["view"], inputs.get("labels"), **_common(inputs, options), **more)
 
 
@@ -262,7 +262,7 @@ def _matrix(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
 
 
 def _common(inputs: Inputs, options: FitOptions) -> dict[str, Any]:
-    return {"seed": options.seed, "groups": inputs.get("groups"), "test_labels": inputs.get("test_labels")}
+    return {"seed": options.seed, **{name: inputs.get(name) for name in ("groups", "study", "test_labels")}}
 
 
 def _tracks(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
