@@ -21,6 +21,8 @@ STRENGTHS = (10.0, 1.0, 0.1, 0.01, 0.001)
 """L2 penalties tried on standardised factors, strongest first; chosen by cross-validation over the train part."""
 FOLDS = 5
 _EMBEDDING = "embedding/"
+_NOISE = 1e-9
+"""Spread, as a share of the widest factor's, below which a factor is noise."""
 
 
 class Headed:
@@ -54,7 +56,8 @@ class Headed:
         fit_representation(self.embedding, data, X, procedure=self.procedure, seed=self.seed)
         factors = factors_of(self.embedding, X, study=study)
         self.centre_, spread = factors.mean(axis=0), factors.std(axis=0)
-        self.scale_ = np.where(spread > 0, spread, np.inf)
+        # A factor that died holds rounding noise only; standardised, it would speak as loud as the others.
+        self.scale_ = np.where(spread > _NOISE * spread.max(initial=0.0), spread, np.inf)
         kind: Any = "binary" if len(self.classes_) == 2 else "multiclass"
         target = Target(kind, codes.astype(np.int64), tuple(map(str, self.classes_)))
         self.head_: LinearFit = fit_linear(
