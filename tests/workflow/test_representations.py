@@ -156,7 +156,7 @@ def test_samples_that_lack_a_view_are_skipped_or_kept(paths: dict[str, Path], tm
     assert len(strict) == N - 3
     assert [str(skip) for skip in strict.skips] == ["3 skipped: not measured in view protein (s03, s05, s06)"]
     loose, _ = load_views(views, seed=1, partial=True)
-    assert len(loose) == N and loose.notes["samples without view protein"] == 3
+    assert len(loose) == N and loose.notes["samples without view protein"] == "3 (s03, s05, s06)"
     none = Target("none", np.zeros(0), ())
     assert len(load_new({"view": views}, target=none, data="views", needs="all")) == N - 3
     assert len(load_new({"view": views}, target=none, data="views", needs="any")) == N

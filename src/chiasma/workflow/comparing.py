@@ -71,6 +71,8 @@ def compare(
     else:
         if any(find_card(_method_of(name)).transductive for name in methods):
             chosen = chosen.replace(undivided=True)
+        if {_takes_partial(name) for name in methods} == {True, False}:
+            chosen = chosen.replace(complete=True)  # all methods and rivals have the same samples
         _refuse_tracks(find_card(_method_of(name)).data for name in methods)
         given = {name: _inputs_of(name, methods, inputs or {}) for name in methods}
         jobs = {name: _plan(name, given[name], presets, chosen) for name in methods}
@@ -109,6 +111,11 @@ def _inputs_of(name: str, methods: Sequence[str], inputs: Mapping[str, Any]) -> 
 
 def _method_of(name: str) -> str:
     return name.partition("@")[0].partition(":")[0]
+
+
+def _takes_partial(name: str) -> bool:
+    """Whether METHOD:PRESET@VIEWS learns from samples that lack a view; such a one may have no value in VIEWS."""
+    return find_card(_method_of(name)).partial and "@" not in name
 
 
 def _plan(name: str, inputs: Mapping[str, Any] | None, presets: str, options: FitOptions) -> Job:

@@ -18,6 +18,7 @@ from chiasma.core.provenance import describe_inputs, provenance
 from chiasma.fit.launch import refuse_launcher
 from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
+from chiasma.workflow.load_tables import WITHOUT_VIEW
 from chiasma.workflow.method import Method, load_method
 from chiasma.workflow.options import FitOptions
 from chiasma.workflow.prepare import Prepared, check_inputs, of_examples, prepare
@@ -61,6 +62,8 @@ class Job:
         for name in ("motifs", "test_ids"):
             if (path := getattr(self.options, name)) is not None:
                 options[name] = content_hash(path)
+        if not (self.options.complete and self.method.card.partial):
+            del options["complete"]  # others read complete samples anyway
         start = None if self.start is None else content_hash(starting_file(self.start))
         settings = {"method": self.method.name, "config": self.config.model_dump(mode="json"), "start": start}
         return plain({**settings, "options": options, "inputs": hashes})
@@ -187,6 +190,9 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
     for skip in prepared.dataset.skips:
         _say(str(skip))
+    for key, value in prepared.dataset.notes.items():
+        if key.startswith(WITHOUT_VIEW):
+            _say(f"{key}: {value}")
     if not run.done("split"):
         with run.stage("split"):
             _write_split(prepared, run.work)
