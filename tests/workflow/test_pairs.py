@@ -74,13 +74,15 @@ def test_results_stand_where_scverse_looks_for_them(files: dict[str, Path], tmp_
     assert set(data.obs["role"]) == {"reference", "query"}
 
 
+@pytest.mark.parametrize("method", ["cca-anchors", "align-subspace", "harmony"])
 def test_without_types_of_the_query_the_figures_are_of_the_reference_and_say_so(
-    files: dict[str, Path], tmp_path: Path
+    method: str, files: dict[str, Path], tmp_path: Path
 ) -> None:
     inputs = {name: path for name, path in files.items() if name != "query_labels"}
-    result = fit("cca-anchors", inputs, output=tmp_path / "r", preset="tiny", options={**QUIET, "rivals": False})
+    result = fit(method, inputs, output=tmp_path / "r", preset="tiny", options={**QUIET, "rivals": False})
     warnings = read_json(result.path / "provenance.json")["split"]["warnings"]
     assert any("no types of query cells" in warning for warning in warnings)
+    assert result.metrics["test"]["balanced_accuracy"]["value"] > 0.8
     table = pq.read_table(result.path / "integrated" / "query_types.parquet").to_pandas()
     truth = pd.read_csv(files["query_labels"], index_col=0)["kind"]
     assert (table.set_index("id")["type"].loc[truth.index] == truth).mean() > 0.9
@@ -113,3 +115,38 @@ def test_cells_of_the_same_name_are_told_apart_and_sets_are_read(files: dict[str
     assert data.problems() == []
     assert all(name.startswith("query:cell") for name in data.ids[split.part == "test"])
     assert set(data.columns["set"]) == {"a", "b"}
+
+
+def test_a_set_of_the_query_is_never_one_of_the_reference(files: dict[str, Path], tmp_path: Path) -> None:
+    cells = [name for key in ("labels", "query_labels") for name in pd.read_csv(files[key], index_col=0).index]
+    sets = tmp_path / "sets.csv"
+    pd.DataFrame({"donor": "a"}, index=cells).to_csv(sets)
+    options = {**QUIET, "rivals": False}
+    plain = fit("harmony", files, output=tmp_path / "plain", preset="tiny", options=options)
+    named = fit("harmony", {**files, "sets": sets}, output=tmp_path / "named", preset="tiny", options=options)
+    record = named.metrics["integration"]
+    assert record["alignment"]["sets"] == 3 and plain.metrics["integration"]["alignment"]["sets"] == 2
+    assert record["after"]["ilisi"] > record["before"]["ilisi"]
+    inputs = {**files, "sets": sets}
+    del inputs["query_labels"]
+    data, split = load_pair(inputs, FitOptions())
+    assert set(data.columns["set"][split.part == "test"]) == {"query"}
+    assert set(data.columns["set"][split.part == "train"]) == {"a"}
+
+
+def test_ids_without_a_cell_and_cells_without_a_set_are_counted(files: dict[str, Path], tmp_path: Path) -> None:
+    inputs = dict(files)
+    for name, extra in (("labels", 1), ("query_labels", 2)):
+        table = pd.read_csv(files[name], index_col=0)
+        inputs[name] = tmp_path / f"{name}.csv"
+        strange = pd.DataFrame({"kind": "t"}, index=[f"{name}{row}" for row in range(extra)])
+        pd.concat([table, strange]).to_csv(inputs[name])
+    known = pd.read_csv(files["labels"], index_col=0).index[4:]
+    inputs["sets"] = tmp_path / "sets.csv"
+    pd.DataFrame({"donor": "a"}, index=[*known, "none1", "none2", "none3"]).to_csv(inputs["sets"])
+    skips = {skip.reason: (skip.count, skip.examples) for skip in load_pair(inputs, FitOptions())[0].skips}
+    assert skips["a label, but no reference cell"] == (1, ("labels0",))
+    assert skips["a query label, but no query cell"] == (2, ("query_labels0", "query_labels1"))
+    assert skips["in the sets, but no cell"] == (3, ("none1", "none2", "none3"))
+    assert skips["reference cell without a set: in the set reference"][0] == 4
+    assert skips["query cell without a set: in the set query"][0] == 70

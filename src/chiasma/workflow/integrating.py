@@ -50,7 +50,7 @@ def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> Non
     _write_types(out / "query_types.parquet", fitted, cells["id"][len(reference) :], aligned)
     _write_cells(out / "cells.parquet", cells, aligned)
     _write_corrected(out, pair, aligned)
-    figures = mixing_figures(aligned, cells["set"], types)
+    figures = mixing_figures(aligned, _set_names(cells), types)
     record = {**figures, "alignment": aligned.facts}
     write_json(out / "mixing.json", record)
     if (folder / "metrics.json").exists():
@@ -71,6 +71,14 @@ def mixing_figures(aligned: Aligned, sets: list[str], types: list[str]) -> dict[
         some = near if len(typed) == len(space) else nearest_others(space[typed], NEIGHBOURS)
         found[name] = row | conservation(some.index, some.distance, type_codes, space[typed])
     return {**found, "cells": len(sets), "cells of known type": len(typed), "neighbours": NEIGHBOURS}
+
+
+def _set_names(cells: Mapping[str, list[str]]) -> list[str]:
+    """Set of each cell, with its role where reference and query share the name of one."""
+    pairs = list(zip(cells["role"], cells["set"]))
+    if len(set(pairs)) == len(set(cells["set"])):
+        return cells["set"]
+    return [f"{role}: {name}" for role, name in pairs]
 
 
 def _write_types(path: Path, fitted: Fitted, ids: list[str], aligned: Aligned) -> None:
@@ -118,7 +126,7 @@ def _draw(
     from chiasma.plot.style import save_figure
 
     places = {"before": aligned.before, f"after {fitted.method.name}": aligned.after}
-    save_figure(folder, plot_integration(places, cells["set"], cells["type"]))
+    save_figure(folder, plot_integration(places, _set_names(cells), cells["type"]))
     save_figure(folder, plot_mixing(figures["before"], figures["after"]))
 
 

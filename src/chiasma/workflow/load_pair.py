@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ def load_pair(inputs: Mapping[str, Any], options: FitOptions) -> tuple[Dataset, 
     """The cells of known type, and their division.
 
     With types of query cells the reference is the train part and those cells are the test part. Without, a random part
-    of the reference is held out, which the split warns about: it says nothing of the difference between the sets.
+    of the reference is held out as one set, which the split warns about: it says nothing of the difference
+    between the sets.
     Query cells without a type, or of one that the reference lacks, are predicted (`integrated/`), not evaluated.
 
     Raises:
@@ -72,7 +73,11 @@ def load_pair(inputs: Mapping[str, Any], options: FitOptions) -> tuple[Dataset, 
     if inputs.get("query_labels") is None:
         dataset = _dataset(pair.reference, pair.labels, names, pair.totals[0], pair.sets[0])
         dataset = replace(dataset, skips=tuple(skips), notes=pair.notes)
-        return dataset, _held_out(dataset, options)
+        split = _held_out(dataset, options)
+        if inputs.get("sets") is None:
+            return dataset, split
+        sets = np.where(split.part == "test", "query", dataset.columns[SET])  # one set: of each donor they may be few
+        return replace(dataset, columns={**dataset.columns, SET: sets}), split
     if not known.any():
         raise MismatchError(
             "no query cell is of a type of the reference",
@@ -136,12 +141,15 @@ def read_pair(inputs: Mapping[str, Any]) -> Pair:
     reference = reference.take_features(np.asarray([place[0][name] for name in shared]))
     query = query.take_features(np.asarray([place[1][name] for name in shared]))
     skips: list[Skip] = []
-    keep = _usable(reference.samples, labels, skips)
+    everyone = reference.samples
+    keep = _usable(everyone, labels, skips)
+    _skip(skips, "a label, but no reference cell", _absent(labels, everyone))
     reference, first_total = reference.take(keep), totals[0][keep]
     types = np.asarray([labels[name] for name in reference.samples], dtype=object)
     given = {} if inputs.get("query_labels") is None else read_labels(inputs["query_labels"])
     query_types = np.asarray([given.get(name, "") for name in query.samples], dtype=object)
-    sets = _sets(inputs.get("sets"), reference.samples, query.samples)
+    _skip(skips, "a query label, but no query cell", _absent(given, query.samples))
+    sets = _sets(inputs.get("sets"), reference.samples, query.samples, everyone, skips)
     if set(reference.samples.tolist()) & set(query.samples.tolist()):
         query = replace(query, samples=np.asarray([f"query:{name}" for name in query.samples], dtype=object))
         notes["query cells renamed query:ID"] = "some have the ids of reference cells"
@@ -210,19 +218,31 @@ def _usable(cells: np.ndarray, labels: Mapping[str, str], skips: list[Skip]) -> 
     return np.asarray([place for place in known if labels[cells[place]] not in alone], dtype=np.int64)
 
 
-def _sets(spec: Any, reference: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Set of each cell; those of the query are named apart from those of the reference only where ids are not given."""
+def _sets(
+    spec: Any, reference: np.ndarray, query: np.ndarray, everyone: np.ndarray, skips: list[Skip]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Set of each cell: `reference` or `query` where none is given. `everyone` are all cells of the reference file."""
     known = {} if spec is None else read_labels(spec)
-    first = np.asarray([known.get(name, "reference") for name in reference], dtype=object)
-    second = np.asarray([known.get(name, "query") for name in query], dtype=object)
-    if spec is not None and not known.keys() & {*reference.tolist(), *query.tolist()}:
+    cells = np.concatenate([everyone, query])
+    if spec is not None and not known.keys() & set(cells.tolist()):
         raise MismatchError(
             "no id of a cell is among the sets",
             where="--sets",
             got=list_some(known, most=3),
             expected=f"cells: {list_some(reference, most=3)}",
         )
-    return first, second
+    _skip(skips, "in the sets, but no cell", _absent(known, cells))
+    found = []
+    for role, names in (("reference", reference), ("query", query)):
+        if spec is not None:
+            _skip(skips, f"{role} cell without a set: in the set {role}", _absent(names, known))
+        found.append(np.asarray([known.get(name, role) for name in names], dtype=object))
+    return found[0], found[1]
+
+
+def _absent(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    there = set(known)
+    return [name for name in names if name not in there]
 
 
 def _skip(skips: list[Skip], reason: str, names: Any) -> None:

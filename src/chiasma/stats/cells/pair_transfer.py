@@ -30,7 +30,7 @@ class Cells:
 
     Attributes:
         values: log-normalised (cell, gene), reference cells first.
-        sets: code of each cell's set (cell,).
+        sets: code of each cell's set (cell,); a set of the query is never one of the reference, also of the same name.
         n_reference: reference cells.
         genes: names (gene,).
         varies: which genes vary in every set; the others have no say where sets are compared (gene,).
@@ -149,9 +149,10 @@ class PairTransfer(ABC):
         first = self.reference_.values[:, shared]
         second = matrix.values[:, [place[name] for name in genes]]
         default = np.full(len(matrix), "query", dtype=object)
-        names = np.concatenate([self.sets_, np.asarray(query.columns.get(SET, default), dtype=object)])
-        order = list(dict.fromkeys(names.tolist()))
-        sets = np.asarray([order.index(name) for name in names])
+        second_sets = np.asarray(query.columns.get(SET, default), dtype=object)
+        keys = [("reference", name) for name in self.sets_] + [("query", name) for name in second_sets]
+        order = {key: code for code, key in enumerate(dict.fromkeys(keys))}
+        sets = np.asarray([order[key] for key in keys])
         both = np.vstack([first, second])
         counts = both.min() >= 0 and bool((both % 1 == 0).all())
         parts = [both[sets == code] for code in range(len(order))]
