@@ -102,7 +102,7 @@ def _squash(frame: pd.DataFrame, asked: Scale | None, path: Path | str) -> Scale
             "the table squashes its tracks, and does not say in which order",
             where=path,
             expected="old (power 3/4, soft clip, scale: Borzoi's manuscript) | new (scale, root, soft clip)",
-            do="give squash=old or squash=new, or add a column squash",
+            do="give --squash old or --squash new, or add a column squash",
         )
     return "old"
 

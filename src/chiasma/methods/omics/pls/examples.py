@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from chiasma.core.rng import generator
-from chiasma.data.dataset import Dataset, Target
-from chiasma.data.matrix import Matrix, Views
-
-CLASSES = ("lean", "rich", "mixed")
+from chiasma.data.dataset import Dataset
+from chiasma.simulate.planted_tables import views_on_two_axes
 
 
 def example(seed: int) -> Dataset:
     """Sixty samples, twenty a class; eight genes and six fatty acids follow two shared axes, the rest is noise."""
-    random = generator(seed, "pls-example")
-    codes = np.repeat(np.arange(3), 20)
-    centres = 1.5 * np.array([[1.5, 0.0], [-0.75, 1.3], [-0.75, -1.3]])
-    axes = centres[codes] + 0.6 * random.standard_normal((60, 2))  # (sample, axis)
-    samples = np.asarray([f"sample{index:02d}" for index in range(60)], dtype=object)
-    blocks = {}
-    for name, width, telling in (("gene", 30, 8), ("lipid", 12, 6)):
-        values = random.standard_normal((60, width))
-        values[:, :telling] += axes @ random.standard_normal((2, telling))
-        features = np.asarray([f"{name}_{index}" for index in range(width)], dtype=object)
-        blocks[name] = Matrix(values, samples, features)
-    target = Target("multiclass", codes, CLASSES)
-    return Dataset(samples, Views(blocks), target, np.arange(60), "sample")
+    return views_on_two_axes(seed, name="pls-example", views={"gene": (30, 8), "lipid": (12, 6)})
