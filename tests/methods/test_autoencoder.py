@@ -12,7 +12,7 @@ from chiasma.core.cards import find_card
 from chiasma.core.errors import UsageError
 from chiasma.methods.omics.autoencoder.config import PRESETS, Config, course, tiny
 from chiasma.methods.omics.autoencoder.examples import example
-from chiasma.methods.omics.autoencoder.model import Autoencoder, build, count_parameters
+from chiasma.methods.omics.autoencoder.model import Autoencoder, _kept, build, count_parameters
 
 QUICK = {"epochs": 40, "batch_size": 32, "learning_rate": 1e-2, "patience": 40, "precision": "32"}
 
@@ -106,10 +106,19 @@ def test_samples_may_lack_views_in_the_fit_and_later():
         build(tiny()).fit(frames)
 
 
+def test_scaling_knows_nothing_of_the_samples_that_choose_the_epoch():
+    frames, _ = toy()
+    model = build(tiny()).fit(frames)
+    kept = _kept(model._config(), len(frames["numbers"]))
+    assert 0 < kept.sum() < len(kept)
+    np.testing.assert_allclose(model.inputs_["numbers"].scaling.mean, frames["numbers"].to_numpy()[~kept].mean(axis=0))
+    assert build(tiny().replace(valid_share=0.0)).fit(frames).validation_ == []
+
+
 def test_a_plain_network_needs_every_view():
     frames, _ = toy()
     model = build(tiny().replace(kind="plain")).fit(frames)
-    assert set(pd.DataFrame(model.held_out_)["source"]) == {"all views"}
+    assert set(pd.DataFrame(model.validation_)["source"]) == {"all views"}
     with pytest.raises(ValueError, match=r"lack view bits[\s\S]*variational"):
         model.transform({name: frame for name, frame in frames.items() if name != "bits"})
     frames["counts"].iloc[3] = np.nan

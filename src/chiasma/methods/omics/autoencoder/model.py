@@ -47,7 +47,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         weights_: of the network, by name.
         n_parameters_: trainable parameters.
         history_: one dict an epoch: train_loss, valid_loss and more.
-        held_out_: how well samples kept from the training are rebuilt, rows of view, source, metric, value, samples.
+        validation_: how well the samples that chose the epoch are rebuilt, rows of view, source, metric, value, samples;
+            none where no sample was kept for that. A fit scores samples that chose nothing besides.
         factors_: what `transform` gives of the samples of the fit (sample, factor).
     """
 
@@ -103,26 +104,28 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         present = _present(data.values, data.n_samples, needs_all=config.kind == "plain")
         self.likelihoods_ = choose_likelihoods(config, data.values, data.features)
         self._name(data)
+        kept = _kept(config, data.n_samples)
         self.inputs_ = {
-            name: ViewInput.learn(values, likelihood=self.likelihoods_[name], log1p=config.log1p, scale=config.scale)
+            name: ViewInput.learn(
+                values[~kept], likelihood=self.likelihoods_[name], log1p=config.log1p, scale=config.scale
+            )
             for name, values in data.values.items()
         }
-        kept = _kept(config, data.n_samples)
         arrays = self._arrays(data.values, present)
         everyone = np.arange(data.n_samples)
         parts = {"train": everyone[~kept], "valid": everyone[kept], "all": everyone}
         task = ViewsTask(config, arrays, parts)
         seed = config.random_state
         network = build_seeded(lambda one, _: _network(one, self._widths(), self.likelihoods_), config, 0, seed=seed)
-        self._begin_at_the_mean(network, data.values)
+        self._begin_at_the_mean(network, {name: values[~kept] for name, values in data.values.items()})
         with tempfile.TemporaryDirectory() as folder:
             history = train(task, network, config.training, seed=seed, folder=folder, device=device, progress=Silent())
         self.weights_ = module_arrays(network)
         self.n_parameters_ = history.parameters
         self.history_ = [dict(row) for row in history.epochs]
         self.factors_ = self._with_depth(self._encode(data.values, present), data.values)
-        judged = kept if kept.any() else np.ones(data.n_samples, dtype=bool)
-        self.held_out_ = self._judge({name: values[judged] for name, values in data.values.items()})
+        chosen_by = {name: values[kept] for name, values in data.values.items()}
+        self.validation_ = self._judge(chosen_by) if kept.any() else []
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -183,7 +186,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         """The loss over epochs, how well views are rebuilt, and the samples on two factors, each with its table."""
         check_is_fitted(self)
         factors = self.factors_[:, : self.factors]
-        return pictures(self.history_, self.held_out_, factors, list(self.get_feature_names_out()))
+        return pictures(self.history_, self.validation_, factors, list(self.get_feature_names_out()))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
@@ -201,7 +204,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             "log1p": {name: one.log1p for name, one in self.inputs_.items()},
             "parameters": self.n_parameters_,
             "history": self.history_,
-            "held_out": self.held_out_,
+            "validation": self.validation_,
         }
         return {name: np.ascontiguousarray(values) for name, values in arrays.items()}, facts
 
@@ -225,7 +228,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             name.removeprefix("network/"): values for name, values in arrays.items() if name.startswith("network/")
         }
         self.n_parameters_, self.factors_ = int(meta["parameters"]), arrays["factors"]
-        self.history_, self.held_out_ = list(meta["history"]), list(meta["held_out"])
+        self.history_, self.validation_ = list(meta["history"]), list(meta["validation"])
         return self
 
     def _config(self) -> Config:
