@@ -23,8 +23,8 @@ from chiasma.core.rng import generator
 from chiasma.methods.omics.diablo.config import Config, breast_tcga
 from chiasma.methods.omics.diablo.model import build
 from chiasma.stats.folds import stratified_folds
-from chiasma.workflow.cross_validate import cross_validate
-from chiasma.workflow.load_tables import load_views
+from chiasma.workflow.fitting.cross_validate import cross_validate
+from chiasma.workflow.loading.tables import load_views
 
 RECORDED = {
     "fit, keepX given": 0.035,

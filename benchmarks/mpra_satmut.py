@@ -26,8 +26,8 @@ from chiasma.core.provenance import versions
 from chiasma.core.rng import generator
 from chiasma.data.sequences import UNKNOWN, decode, encode
 from chiasma.stats.bootstrap import draw_weights, interval
-from chiasma.workflow.fitting import fit
-from chiasma.workflow.variants import VariantOptions, score_variants
+from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.variants.score import VariantOptions, score_variants
 
 HALF, FOLDS, FEWEST = 50, 7, 10
 LOCI = {"LDLR.2": "LDLR", "SORT1-flip": "SORT1", "SORT1.2": "SORT1", "PKLR-24h": "PKLR", "PKLR-48h": "PKLR"}

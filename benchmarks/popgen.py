@@ -31,9 +31,10 @@ import tskit
 
 from chiasma.io.ms import read_ms
 from chiasma.simulate.central_regions import decode_central
-from chiasma.stats import popgen, popgen_haplotypes, popgen_ld, popgen_scan, popgen_spectrum
-from chiasma.stats.popgen_grid import diploid_grid
-from chiasma.stats.popgen_partial import IhsStandard, neutral_scores, partial_grid
+from chiasma.stats.popgen import haplotypes as kinds
+from chiasma.stats.popgen import ld, scan, sites, spectrum
+from chiasma.stats.popgen.grid import diploid_grid
+from chiasma.stats.popgen.partial import IhsStandard, neutral_scores, partial_grid
 
 PG_GAN_ENCODER = 473.0
 """Trees a CPU second of pg-gan's prep_region, recorded."""
@@ -71,23 +72,23 @@ def statistics(ts: Any) -> list[dict[str, Any]]:
     counts = allel.HaplotypeArray(rows).count_alleles()
     upper = np.triu_indices(len(rows), 1)
     halves = ours[:99], ours[99:]
-    summary = popgen_haplotypes.haplotype_summary
+    summary = kinds.haplotype_summary
     pairs: list[tuple[str, str, Callable[[], Any], Callable[[], Any], Callable[[Any], Any]]] = [
-        ("r of all pairs", "scikit-allel", lambda: popgen_ld.correlation(ours), lambda: allel.rogers_huff_r(rows),
+        ("r of all pairs", "scikit-allel", lambda: ld.correlation(ours), lambda: allel.rogers_huff_r(rows),
          lambda r: r[upper]),
-        ("r2 of all pairs", "tskit", lambda: popgen_ld.r_squared(ours), lambda: tskit.LdCalculator(ts).r2_matrix(),
+        ("r2 of all pairs", "tskit", lambda: ld.r_squared(ours), lambda: tskit.LdCalculator(ts).r2_matrix(),
          lambda r: r),
-        ("iHS", "scikit-allel", lambda: popgen_scan.ihs(ours, places),
+        ("iHS", "scikit-allel", lambda: scan.ihs(ours, places),
          lambda: allel.ihs(rows, whole, use_threads=False), lambda x: x),
-        ("nSL", "scikit-allel", lambda: popgen_scan.nsl(ours), lambda: allel.nsl(rows, use_threads=False),
+        ("nSL", "scikit-allel", lambda: scan.nsl(ours), lambda: allel.nsl(rows, use_threads=False),
          lambda x: x),
         ("H1 H12 H123 H2/H1", "scikit-allel", lambda: summary(ours), lambda: allel.garud_h(rows),
          lambda s: (s.h1, s.h12, s.h123, s.h2_h1)),
-        ("spectrum", "tskit", lambda: popgen_spectrum.site_frequency_spectrum(ours),
+        ("spectrum", "tskit", lambda: spectrum.site_frequency_spectrum(ours),
          lambda: ts.allele_frequency_spectrum(polarised=True, span_normalise=False), lambda x: x),
-        ("Tajima's D, counts given to the peer", "scikit-allel", lambda: popgen.tajimas_d(ours),
+        ("Tajima's D, counts given to the peer", "scikit-allel", lambda: sites.tajimas_d(ours),
          lambda: allel.tajima_d(counts), lambda x: x),
-        ("Fst of two halves, counts too", "scikit-allel", lambda: popgen.hudson_fst(*halves), lambda: _fst(rows),
+        ("Fst of two halves, counts too", "scikit-allel", lambda: sites.hudson_fst(*halves), lambda: _fst(rows),
          lambda x: x),
     ]  # fmt: skip
     found = []

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
-from chiasma.stats.popgen import haplotype_counts, site_diversity, tajimas_d
+from chiasma.stats.popgen.sites import haplotype_counts, site_diversity, tajimas_d
 
 SIZE, LENGTH = 1e4, 2e4
 RATE = 40 / (4 * SIZE * LENGTH)

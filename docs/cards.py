@@ -12,7 +12,7 @@ from chiasma.core.cards import Card, Port, bibtex, list_cards
 from chiasma.core.config import Config
 from chiasma.fit.config import TrainingConfig
 from chiasma.workflow.method import load_method
-from chiasma.workflow.reproducing import list_experiments, load_experiment
+from chiasma.workflow.reproducing.reproduce import list_experiments, load_experiment
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- methods: written by docs/cards.py -->", "<!-- end of methods -->"

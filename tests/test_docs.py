@@ -14,7 +14,7 @@ import pytest
 from chiasma import __version__
 from chiasma.cli.main import VERBS
 from chiasma.core.cards import list_cards
-from chiasma.workflow.reproducing import list_experiments
+from chiasma.workflow.reproducing.reproduce import list_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

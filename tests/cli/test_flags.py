@@ -22,7 +22,7 @@ def _planned(monkeypatch, *words) -> object:
         jobs.append(job)
         return {}
 
-    monkeypatch.setattr("chiasma.workflow.estimating.estimate_cost", keep)
+    monkeypatch.setattr("chiasma.workflow.fitting.estimate.estimate_cost", keep)
     done("fit", *words, "--dry-run")
     return jobs[0]
 

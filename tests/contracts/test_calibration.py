@@ -14,9 +14,9 @@ from chiasma.core.errors import InsufficientDataError
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix
 from chiasma.workflow.fitted import Fitted
-from chiasma.workflow.fitting import fit
+from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.fitting.opponents import load_opponents
 from chiasma.workflow.method import load_method
-from chiasma.workflow.opponents import load_opponents
 
 QUIET = {"explain": False, "draws": 100, "executor": "serial", "seed": 2, "repeats": 1}
 FEW = {"training": {"epochs": 1, "min_steps": 0}}

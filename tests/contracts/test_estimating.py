@@ -10,8 +10,8 @@ import pytest
 
 from chiasma.core.cards import list_cards
 from chiasma.fit.config import TrainingConfig
-from chiasma.workflow.estimating import estimate_cost
-from chiasma.workflow.fitting import plan
+from chiasma.workflow.fitting.estimate import estimate_cost
+from chiasma.workflow.fitting.fit import plan
 
 
 @pytest.mark.parametrize("batches", [1, 7, 300])

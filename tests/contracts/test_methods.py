@@ -86,7 +86,7 @@ def answers(fitted: Any, x: Any) -> np.ndarray:
     """Probabilities, or the factors of a method without a target."""
     if hasattr(fitted, "predict_proba"):
         return np.asarray(fitted.predict_proba(x))
-    from chiasma.workflow.head import factors_of
+    from chiasma.workflow.fitting.head import factors_of
 
     return factors_of(fitted, x)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chiasma.core.cards import list_cards
 from chiasma.core.errors import UsageError
-from chiasma.workflow.fitting import plan
+from chiasma.workflow.fitting.fit import plan
 from command_line import call
 
 PORTS = [(card.name, port.name) for card in list_cards() for port in card.inputs if port.predict_only]

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from chiasma.core.cards import find_card, list_cards
-from chiasma.workflow.fitting import fit
+from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.method import load_method
-from chiasma.workflow.predicting import predict
+from chiasma.workflow.predicting.predict import predict
 
 CARDS = list_cards()
 QUIET = {"rivals": False, "explain": False, "draws": 100, "executor": "serial", "seed": 2, "repeats": 1}

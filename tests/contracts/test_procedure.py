@@ -21,10 +21,10 @@ from chiasma.fit.clock import cpu_time, usable_cores
 from chiasma.fit.contracts import Estimator, Procedure, fit_estimator
 from chiasma.workflow import fitted as fitted_module
 from chiasma.workflow.fitted import load_fitted
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.fitting.training import train_method, worker_count
+from chiasma.workflow.loading.prepare import Prepared
 from chiasma.workflow.method import load_method
-from chiasma.workflow.options import FitOptions
-from chiasma.workflow.prepare import Prepared
-from chiasma.workflow.training import train_method, worker_count
 
 
 class Settings(Config):

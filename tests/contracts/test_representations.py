@@ -17,7 +17,7 @@ from chiasma.core.errors import ChiasmaError
 from chiasma.data.dataset import Dataset
 from chiasma.fit.contracts import Representation, fit_representation
 from chiasma.workflow.fitted import as_frames
-from chiasma.workflow.head import as_noun, factor_names, factors_of
+from chiasma.workflow.fitting.head import as_noun, factor_names, factors_of
 from chiasma.workflow.method import load_method
 
 CARDS = [card for card in list_cards() if card.represents]

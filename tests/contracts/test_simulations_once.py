@@ -11,7 +11,7 @@ import pytest
 from chiasma.core.cards import find_card, list_cards
 from chiasma.data.simulated import Simulated
 from chiasma.run.simulations import Store, kept
-from chiasma.workflow.fitting import fit
+from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.method import load_method
 
 SEEN: Counter[int] = Counter()

@@ -11,7 +11,7 @@ from chiasma.data.dataset import Dataset
 from chiasma.methods.omics.align_subspace.config import faithful, tiny
 from chiasma.methods.omics.align_subspace.examples import example
 from chiasma.methods.omics.align_subspace.model import AlignSubspace, build
-from chiasma.workflow.integrating import mixing_figures
+from chiasma.workflow.fitting.integrating import mixing_figures
 
 
 def pair(seed: int) -> tuple[Dataset, Dataset]:

@@ -17,7 +17,7 @@ from chiasma.methods.omics.pls_da.model import build as build_pls_da
 from chiasma.methods.omics.univariate.config import Config as UnivariateConfig
 from chiasma.methods.omics.univariate.config import ranks
 from chiasma.methods.omics.univariate.model import build as build_univariate
-from chiasma.workflow.cross_validate import cross_validate
+from chiasma.workflow.fitting.cross_validate import cross_validate
 
 pytestmark = pytest.mark.realdata
 TABLE = {

@@ -72,7 +72,7 @@ def test_populations_stay_apart():
 
 
 def test_batches_repeat_and_the_cache_holds_the_same(tmp_path):
-    from chiasma.workflow.load_simulations import load_simulations
+    from chiasma.workflow.loading.simulations import load_simulations
 
     config = tiny().replace(train_examples=20, valid_examples=4, test_examples=4, calibration_examples=4)
     data, split = load_simulations(config, seed=2)

@@ -9,7 +9,7 @@ import numpy as np
 from chiasma.methods.omics.harmony.config import Config, tiny
 from chiasma.methods.omics.harmony.examples import example
 from chiasma.methods.omics.harmony.model import Harmony, build
-from chiasma.workflow.integrating import mixing_figures
+from chiasma.workflow.fitting.integrating import mixing_figures
 
 
 def test_query_and_reference_mix_and_types_are_kept():

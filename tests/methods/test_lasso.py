@@ -12,7 +12,7 @@ from chiasma.core.errors import MismatchError, UsageError
 from chiasma.methods.omics.lasso.config import Config, elastic_net, sparse, tiny
 from chiasma.methods.omics.lasso.examples import example
 from chiasma.methods.omics.lasso.model import Lasso, build
-from chiasma.workflow.cross_validate import cross_validate
+from chiasma.workflow.fitting.cross_validate import cross_validate
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

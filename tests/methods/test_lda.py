@@ -14,7 +14,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.lda.config import Config, default, fisher
 from chiasma.methods.omics.lda.examples import example
 from chiasma.methods.omics.lda.model import Lda, build
-from chiasma.workflow.cross_validate import cross_validate
+from chiasma.workflow.fitting.cross_validate import cross_validate
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -13,7 +13,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.pls_da.config import Config, default
 from chiasma.methods.omics.pls_da.examples import example
 from chiasma.methods.omics.pls_da.model import PlsDa, build
-from chiasma.workflow.cross_validate import cross_validate
+from chiasma.workflow.fitting.cross_validate import cross_validate
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

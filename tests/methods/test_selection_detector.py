@@ -14,7 +14,7 @@ from chiasma.methods.population.selection_detector import examples
 from chiasma.methods.population.selection_detector.config import Config, tiny
 from chiasma.methods.population.selection_detector.model import Detector
 from chiasma.methods.population.selection_detector.task import make_task
-from chiasma.stats.popgen import site_diversity
+from chiasma.stats.popgen.sites import site_diversity
 
 pytest.importorskip("msprime")
 

@@ -15,7 +15,7 @@ from chiasma.data.matrix import Matrix
 from chiasma.methods.omics.univariate.config import Config, default, ranks
 from chiasma.methods.omics.univariate.examples import example
 from chiasma.methods.omics.univariate.model import Univariate, build
-from chiasma.workflow.cross_validate import cross_validate
+from chiasma.workflow.fitting.cross_validate import cross_validate
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -27,7 +27,7 @@ from chiasma.report.page import MOST_BYTES, write_report, write_side_by_side
 from chiasma.report.sections import data_section, performance_section, provenance_section, uncertainty_section
 from chiasma.report.words import best_rival, duration, figure, sentence, small, verdict
 from chiasma.simulate.peaks import simulate_peaks
-from chiasma.workflow.fitting import fit
+from chiasma.workflow.fitting.fit import fit
 from report.fake_run import CLASSES, KINDS, fake_run
 
 

@@ -13,7 +13,7 @@ from chiasma.simulate.sweeps.events import follow, reach_origin
 from chiasma.simulate.sweeps.lineages import EDGES
 from chiasma.simulate.sweeps.phase import Course, lineage_segments, start_lineages
 from chiasma.simulate.sweeps.trajectory import backward_path
-from chiasma.stats.popgen import haplotype_counts, site_diversity
+from chiasma.stats.popgen.sites import haplotype_counts, site_diversity
 
 msprime = pytest.importorskip("msprime")
 tskit = pytest.importorskip("tskit")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from chiasma.stats import popgen
+from chiasma.stats.popgen import sites as popgen
 
 samples = hnp.arrays(np.int8, st.tuples(st.integers(4, 8), st.integers(1, 9)), elements=st.integers(0, 1))
 

@@ -14,7 +14,7 @@ from chiasma.data.intervals import make_intervals
 from chiasma.io.ms import read_ms
 from chiasma.io.populations import read_populations
 from chiasma.io.vcf import read_vcf
-from chiasma.stats.popgen_grid import DIPLOID, HAPLOID, diploid_grid, haploid_grid, normalise
+from chiasma.stats.popgen.grid import DIPLOID, HAPLOID, diploid_grid, haploid_grid, normalise
 
 # Of diploSHIC 1.1.0's feature vectors of the three files (replicate, statistic, window): the sum of each statistic over
 # replicates and windows, both counted from 1, weighted by replicate * window**2.

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from chiasma.core.errors import InputError
-from chiasma.stats import popgen_haplotypes, popgen_ld, popgen_scan, popgen_spectrum
-from chiasma.stats.popgen_bits import pack
+from chiasma.stats.popgen import haplotypes as hap
+from chiasma.stats.popgen import ld, scan
+from chiasma.stats.popgen import spectrum as sfs
+from chiasma.stats.popgen.bits import pack
 
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(2, 9), st.integers(1, 7)), elements=st.integers(-1, 2))
 haplotypes = hnp.arrays(np.int8, st.tuples(st.integers(3, 9), st.integers(1, 10)), elements=st.integers(0, 1))
@@ -28,7 +30,7 @@ def simulated():
 @given(dosages)
 @settings(max_examples=40)
 def test_correlation_is_pearsons_over_samples_called_at_both(values):
-    found = popgen_ld.correlation(values)
+    found = ld.correlation(values)
     for i, j in itertools.product(range(values.shape[1]), repeat=2):
         both = (values[:, i] >= 0) & (values[:, j] >= 0)
         a, b = values[both, i], values[both, j]
@@ -41,10 +43,10 @@ def test_correlation_is_pearsons_over_samples_called_at_both(values):
 def test_ld_decay(simulated):
     _, alleles, positions = simulated
     edges = np.array([100.0, 1000, 5000, 40000])
-    mean, count = popgen_ld.ld_decay(alleles, positions, edges, least_frequency=0.05)
+    mean, count = ld.ld_decay(alleles, positions, edges, least_frequency=0.05)
     frequency = alleles.mean(axis=0)
     use = np.minimum(frequency, 1 - frequency) >= 0.05
-    r2 = popgen_ld.r_squared(alleles[:, use])
+    r2 = ld.r_squared(alleles[:, use])
     first, second = np.triu_indices(use.sum(), 1)
     distance = positions[use][second] - positions[use][first]
     for place in range(3):
@@ -57,10 +59,10 @@ def test_ld_decay(simulated):
 def test_omega_by_hand():
     block = np.full((6, 6), 0.1)
     block[:3, :3] = block[3:, 3:] = 0.5
-    assert popgen_ld.omega(block) == pytest.approx(5.0)
-    assert np.isnan(popgen_ld.omega(block[:5, :5]))
+    assert ld.omega(block) == pytest.approx(5.0)
+    assert np.isnan(ld.omega(block[:5, :5]))
     apart = np.where(block > 0.1, 0.5, 0.0)
-    assert np.isnan(popgen_ld.omega(apart)), "no linkage across: no ratio"
+    assert np.isnan(ld.omega(apart)), "no linkage across: no ratio"
 
 
 def shared(alleles, site, i, j, step):
@@ -77,9 +79,9 @@ def shared(alleles, site, i, j, step):
 def test_scans_compare_all_pairs(alleles):
     s = alleles.shape[1]
     positions = np.cumsum(1.0 + np.arange(s) % 3)
-    rules = popgen_scan.EhhRules(least_ehh=0.2, least_frequency=0.0, edges=True)
-    scores = popgen_scan.ihs(alleles, positions, rules=rules)
-    lengths = popgen_scan.nsl(alleles)
+    rules = scan.EhhRules(least_ehh=0.2, least_frequency=0.0, edges=True)
+    scores = scan.ihs(alleles, positions, rules=rules)
+    lengths = scan.nsl(alleles)
     for site in range(s):
         mean, integral = np.full(2, np.nan), np.full(2, np.nan)
         for allele in (0, 1):
@@ -110,51 +112,51 @@ def slow_integral(positions, site, stretches, step, least):
 def test_gaps():
     alleles = np.array([[0, 0, 1], [0, 0, 1], [1, 0, 0], [1, 1, 0]], np.int8)
     positions = np.array([0.0, 100.0, 50_100.0])
-    free = popgen_scan.EhhRules(edges=True, gap_scale=0, longest_gap=0)
-    near = popgen_scan.ihs(alleles, positions, rules=free)
-    halved = popgen_scan.ihs(alleles, positions, map_positions=positions / 2, rules=free)
+    free = scan.EhhRules(edges=True, gap_scale=0, longest_gap=0)
+    near = scan.ihs(alleles, positions, rules=free)
+    halved = scan.ihs(alleles, positions, map_positions=positions / 2, rules=free)
     np.testing.assert_allclose(near, halved)
-    scaled = popgen_scan.ihs(alleles, positions, rules=popgen_scan.EhhRules(edges=True, longest_gap=0))
-    squeezed = popgen_scan.ihs(alleles, np.array([0.0, 100.0, 20_100.0]), rules=free)
+    scaled = scan.ihs(alleles, positions, rules=scan.EhhRules(edges=True, longest_gap=0))
+    squeezed = scan.ihs(alleles, np.array([0.0, 100.0, 20_100.0]), rules=free)
     np.testing.assert_allclose(scaled, squeezed)
-    barred = popgen_scan.ihs(alleles, positions, rules=popgen_scan.EhhRules(edges=True, longest_gap=1e4))
+    barred = scan.ihs(alleles, positions, rules=scan.EhhRules(edges=True, longest_gap=1e4))
     assert np.isnan(barred).all()
     with pytest.raises(InputError, match="1 sites with missing"):
-        popgen_scan.nsl(np.array([[0, -1], [1, 1]]))
+        scan.nsl(np.array([[0, -1], [1, 1]]))
 
 
 def test_standardise():
     scores = np.array([1.0, 3.0, np.nan, 5.0, 5.0, 7.0])
     counts = np.array([1, 2, 2, 10, 11, 12])
-    found = popgen_scan.standardise(scores, counts, bins=np.array([2, 10]))
+    found = scan.standardise(scores, counts, bins=np.array([2, 10]))
     np.testing.assert_allclose(found[[0, 1]], [-1, 1])
     assert np.isnan(found[2])
     assert found[3:].mean() == pytest.approx(0) and found[3:].std() == pytest.approx(1)
-    assert np.isnan(popgen_scan.standardise(scores, counts, bins=np.arange(13))).all()
+    assert np.isnan(scan.standardise(scores, counts, bins=np.arange(13))).all()
 
 
 def test_spectra(simulated):
     ts, alleles, _ = simulated
-    spectrum = popgen_spectrum.site_frequency_spectrum(alleles)
+    spectrum = sfs.site_frequency_spectrum(alleles)
     tskit_afs = ts.allele_frequency_spectrum(polarised=True, span_normalise=False)
     np.testing.assert_allclose(spectrum[1:-1], tskit_afs[1:-1])
-    folded = popgen_spectrum.site_frequency_spectrum(alleles, folded=True)
+    folded = sfs.site_frequency_spectrum(alleles, folded=True)
     np.testing.assert_allclose(folded[1:], ts.allele_frequency_spectrum(span_normalise=False)[1 : len(folded)])
-    joint = popgen_spectrum.joint_spectrum(alleles[:50], alleles[50:])
+    joint = sfs.joint_spectrum(alleles[:50], alleles[50:])
     sets = [ts.samples()[:50], ts.samples()[50:]]
     expected = ts.allele_frequency_spectrum(sets, polarised=True, span_normalise=False)
     np.testing.assert_allclose(joint.ravel()[1:-1], expected.ravel()[1:-1])
-    theta = popgen_spectrum.thetas(spectrum)
+    theta = sfs.thetas(spectrum)
     assert theta["pi"] == pytest.approx(float(ts.diversity(span_normalise=False)))
-    assert popgen_spectrum.fay_wu_h(spectrum) == pytest.approx(theta["pi"] - theta["h"])
+    assert sfs.fay_wu_h(spectrum) == pytest.approx(theta["pi"] - theta["h"])
     # theta_H = 2 theta_L - pi: the same information (Zeng et al. 2006)
     assert theta["h"] == pytest.approx(2 * theta["l"] - theta["pi"])
 
 
 def test_missing_alleles_leave_a_site_out_of_the_spectrum():
     alleles = np.array([[0, 1, -1], [1, 1, 1], [0, 1, 0]])
-    assert popgen_spectrum.site_frequency_spectrum(alleles).tolist() == [0, 1, 0, 1]
-    assert popgen_spectrum.site_frequency_spectrum(alleles, folded=True).tolist() == [1, 1]
+    assert sfs.site_frequency_spectrum(alleles).tolist() == [0, 1, 0, 1]
+    assert sfs.site_frequency_spectrum(alleles, folded=True).tolist() == [1, 1]
 
 
 def fu_covariance(n):
@@ -186,19 +188,19 @@ def fu_covariance(n):
 
 @pytest.mark.parametrize("n", [5, 8, 21])
 def test_variances_follow_from_fus_covariances(n):
-    weights = popgen_spectrum.theta_weights(n)
+    weights = sfs.theta_weights(n)
     sigma, i = fu_covariance(n), np.arange(1, n)
     a1, a2 = (1 / i).sum(), (1 / i**2).sum()
     spectrum = np.zeros(n + 1, int)
     spectrum[1], spectrum[n - 1] = 7, 4
     theta, square = 11 / a1, 11 * 10 / (a1**2 + a2)
     for first, second, score in (
-        ("pi", "l", popgen_spectrum.normalised_h(spectrum)),
-        ("pi", "watterson", float(popgen_spectrum.tajimas_d_of(popgen_spectrum.thetas(spectrum)["pi"], 11, n))),
+        ("pi", "l", sfs.normalised_h(spectrum)),
+        ("pi", "watterson", float(sfs.tajimas_d_of(sfs.thetas(spectrum)["pi"], 11, n))),
     ):
         w = weights[first] - weights[second]
         variance = theta * (w**2 / i).sum() + square * w @ sigma @ w
-        estimates = popgen_spectrum.thetas(spectrum)
+        estimates = sfs.thetas(spectrum)
         assert score == pytest.approx((estimates[first] - estimates[second]) / variance**0.5)
 
 
@@ -208,15 +210,15 @@ def test_haplotype_statistics(alleles):
     n, s = alleles.shape
     rows = [tuple(row) for row in alleles.tolist()]
     shares = np.sort([rows.count(row) / n for row in set(rows)])[::-1]
-    found = popgen_haplotypes.haplotype_summary(alleles)
+    found = hap.haplotype_summary(alleles)
     assert found.distinct == len(shares)
     assert found.h1 == pytest.approx((shares**2).sum())
     assert found.h12 == pytest.approx(shares[:2].sum() ** 2 + (shares[2:] ** 2).sum())
     assert found.h123 == pytest.approx(shares[:3].sum() ** 2 + (shares[3:] ** 2).sum())
     assert found.h2_h1 == pytest.approx((shares[1:] ** 2).sum() / (shares**2).sum())
     scores = [sum(alleles[:, j].sum() for j in range(s) if row[j]) for row in rows]
-    assert popgen_haplotypes.haf(alleles).tolist() == scores
-    safe = popgen_haplotypes.safe_scores(alleles)
+    assert hap.haf(alleles).tolist() == scores
+    safe = hap.safe_scores(alleles)
     for j in range(s):
         carriers = [i for i in range(n) if alleles[i, j]]
         phi = sum(scores[i] for i in carriers) / sum(scores) if sum(scores) else 0
@@ -233,17 +235,17 @@ def test_scikit_allel(simulated):
     _, alleles, positions = simulated
     rows = np.ascontiguousarray(alleles.T)
     upper = np.triu_indices(len(rows), 1)
-    np.testing.assert_allclose(popgen_ld.correlation(alleles)[upper], allel.rogers_huff_r(rows), atol=2e-6)
+    np.testing.assert_allclose(ld.correlation(alleles)[upper], allel.rogers_huff_r(rows), atol=2e-6)
     for edges in (False, True):
-        ours = popgen_scan.ihs(alleles, positions, rules=popgen_scan.EhhRules(edges=edges))
+        ours = scan.ihs(alleles, positions, rules=scan.EhhRules(edges=edges))
         with np.errstate(divide="ignore", invalid="ignore"):
             theirs = allel.ihs(rows, positions.astype(int), include_edges=edges, use_threads=False)
         np.testing.assert_allclose(ours, theirs, rtol=1e-10)
         assert not edges or np.isfinite(ours).sum() > 50
     with np.errstate(divide="ignore", invalid="ignore"):
         theirs = allel.nsl(rows, use_threads=False)
-    np.testing.assert_allclose(popgen_scan.nsl(alleles), theirs, rtol=1e-10)
-    found = popgen_haplotypes.haplotype_summary(alleles)
+    np.testing.assert_allclose(scan.nsl(alleles), theirs, rtol=1e-10)
+    found = hap.haplotype_summary(alleles)
     np.testing.assert_allclose((found.h1, found.h12, found.h123, found.h2_h1), allel.garud_h(rows))
     assert found.diversity == pytest.approx(allel.haplotype_diversity(rows))
 
@@ -256,14 +258,14 @@ def test_summaries_need_no_matrix(n, ploidy, missing):
     values = random.integers(0, ploidy + 1, (n, 12)).astype(np.int8)
     values[random.random(values.shape) < missing] = -1
     values[:, 3] = 1
-    total, mean, most = popgen_ld.ld_summaries(pack(values.T.copy(), ploidy), n, 3)
-    r2 = popgen_ld.r_squared(values)
+    total, mean, most = ld.ld_summaries(pack(values.T.copy(), ploidy), n, 3)
+    r2 = ld.r_squared(values)
     upper = r2[np.triu_indices(12, 1)]
     assert total == pytest.approx(np.nansum(upper))
-    assert mean == pytest.approx(np.nanmean(upper)) == popgen_ld.zns(r2)
+    assert mean == pytest.approx(np.nanmean(upper)) == ld.zns(r2)
     splits = []
     for split in range(3, 10):
         across = np.nanmean(r2[:split, split:])
         within = [r2[:split, :split][np.triu_indices(split, 1)], r2[split:, split:][np.triu_indices(12 - split, 1)]]
         splits.append(np.nanmean(np.concatenate(within)) / across)
-    assert most == pytest.approx(max(splits)) == popgen_ld.omega(r2)
+    assert most == pytest.approx(max(splits)) == ld.omega(r2)

@@ -5,7 +5,7 @@ from scipy import stats as scipy_stats
 from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.io.ms import read_ms
-from chiasma.stats.popgen_partial import (
+from chiasma.stats.popgen.partial import (
     DISTRIBUTIONS,
     PARTIAL,
     SCALARS,
@@ -15,7 +15,7 @@ from chiasma.stats.popgen_partial import (
     partial_grid,
     summarise_distribution,
 )
-from chiasma.stats.popgen_scan import EhhRules, ihs
+from chiasma.stats.popgen.scan import EhhRules, ihs
 
 
 def test_rows_stand_in_the_published_order():

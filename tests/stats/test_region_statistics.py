@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from chiasma.stats.popgen import haplotype_counts, r_squared, site_diversity, tajimas_d
+from chiasma.stats.popgen.sites import haplotype_counts, r_squared, site_diversity, tajimas_d
 from chiasma.stats.region_statistics import LD_EDGES, NAMES, region_statistics
 
 

@@ -16,7 +16,7 @@ from chiasma.data.results import Audit, Finding
 from chiasma.data.sequences import decode, reverse_complement
 from chiasma.io.tables import write_labels, write_matrix
 from chiasma.simulate.peaks import simulate_peaks
-from chiasma.workflow.auditing import audit
+from chiasma.workflow.auditing.audit import audit
 
 
 def named(found: Audit, name: str) -> Finding:
@@ -100,7 +100,7 @@ def test_labels_leaked_through_selection_before_the_split(tmp_path, seed):
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory) -> Path:
-    from chiasma.workflow.fitting import fit
+    from chiasma.workflow.fitting.fit import fit
 
     folder = tmp_path_factory.mktemp("run")
     peaks = simulate_peaks(200, seed=4)
@@ -122,7 +122,7 @@ def test_a_run_is_audited_with_its_own_split_and_predictions(small_run, capsys):
 
 
 def test_fine_tuning_on_the_parents_training_part_is_critical(small_run, tmp_path):
-    from chiasma.workflow.fitting import fit
+    from chiasma.workflow.fitting.fit import fit
 
     inputs = {"positives": str(small_run.parent / "peaks.fa"), "negatives": "shuffled"}
     options = {"device": "cpu", "explain": False, "rivals": False, "draws": 100, "executor": "serial"}

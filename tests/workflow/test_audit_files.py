@@ -12,7 +12,7 @@ import pytest
 from chiasma.core.errors import FormatError, MismatchError
 from chiasma.data.results import Audit, Finding
 from chiasma.data.sequences import decode
-from chiasma.workflow.audit_files import audit_files
+from chiasma.workflow.auditing.files import audit_files
 from command_line import call, done
 
 
@@ -112,7 +112,7 @@ def test_one_file_is_divided_here_and_that_is_said(tmp_path):
 
 
 def test_no_torch():
-    code = "import sys, chiasma.workflow.audit_files, chiasma.audit.audit; sys.exit('torch' in sys.modules)"
+    code = "import sys, chiasma.workflow.auditing.files, chiasma.audit.audit; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -13,8 +13,8 @@ from chiasma.data.results import Audit, Finding
 from chiasma.data.sequences import decode
 from chiasma.io.containers import write_h5ad, write_h5mu
 from chiasma.io.tables import write_labels, write_matrix
-from chiasma.workflow.audit_files import audit_files
-from chiasma.workflow.auditing import audit
+from chiasma.workflow.auditing.audit import audit
+from chiasma.workflow.auditing.files import audit_files
 
 
 def named(found: Audit, name: str) -> list[Finding]:

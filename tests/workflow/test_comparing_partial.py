@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chiasma.workflow.fitting import plan
+from chiasma.workflow.fitting.fit import plan
 from command_line import done
 
 QUICK = ("--draws", 100, "--repeats", 1, "--folds", 3, "--preset", "tiny", "--no-explain")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from chiasma.core.rng import generator
-from chiasma.workflow.component_count import component_facts, component_remarks
 from chiasma.workflow.fitted import load_fitted
+from chiasma.workflow.fitting.component_count import component_facts, component_remarks
 from command_line import Answer, call
 
 QUICK = ("--draws", 100, "--repeats", 1, "--folds", 2, "--no-rivals", "--no-explain", "--valid-fraction", 0,

@@ -17,7 +17,7 @@ from chiasma.methods.omics.diablo import model as diablo_model
 from chiasma.methods.omics.spls_da import config as spls_config
 from chiasma.methods.omics.spls_da import examples as spls_examples
 from chiasma.methods.omics.spls_da import model as spls_model
-from chiasma.workflow.cross_validate import cross_validate, cross_validate_files
+from chiasma.workflow.fitting.cross_validate import cross_validate, cross_validate_files
 
 
 class Remembers:

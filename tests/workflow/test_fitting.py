@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chiasma.methods.omics.diablo.examples import example
-from chiasma.workflow.fitting import fit, flatten_inputs
+from chiasma.workflow.fitting.fit import fit, flatten_inputs
 from command_line import FAST, call, done, left_behind
 
 FILES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from chiasma.workflow.head import Headed
+from chiasma.workflow.fitting.head import Headed
 
 
 class Columns:

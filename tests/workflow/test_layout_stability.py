@@ -7,7 +7,7 @@ import pytest
 
 from chiasma.core.errors import UsageError
 from chiasma.methods.omics.graph_umap.examples import example
-from chiasma.workflow.layout_stability import layout_stability
+from chiasma.workflow.evaluating.layout_stability import layout_stability
 
 
 def test_pca_has_no_seed_and_a_layout_has():

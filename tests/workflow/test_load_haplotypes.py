@@ -6,8 +6,8 @@ from chiasma.data.dataset import Target
 from chiasma.methods.population.haplotype_cnn import examples
 from chiasma.methods.population.haplotype_cnn.config import default, tiny
 from chiasma.methods.population.haplotype_cnn.task import make_task
-from chiasma.workflow.load_haplotypes import load_haplotypes
-from chiasma.workflow.load_simulations import load_simulations
+from chiasma.workflow.loading.haplotypes import load_haplotypes
+from chiasma.workflow.loading.simulations import load_simulations
 
 msprime = pytest.importorskip("msprime")
 TARGET = Target("regression", np.zeros(0), ("log_rho",), "natural log of 4 N r L")

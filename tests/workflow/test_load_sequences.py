@@ -12,10 +12,10 @@ from chiasma.core.errors import InputError, InsufficientDataError, MismatchError
 from chiasma.data.dataset import Target
 from chiasma.split.make import make_split
 from chiasma.split.options import SplitOptions
-from chiasma.workflow.load_sequences import load_sequences, load_unlabelled
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.prepare import prepare
+from chiasma.workflow.loading.sequences import load_sequences, load_unlabelled
 from chiasma.workflow.method import load_method
-from chiasma.workflow.options import FitOptions
-from chiasma.workflow.prepare import prepare
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.io.containers import write_h5mu
 from chiasma.io.tables import write_labels, write_matrix
-from chiasma.workflow.comparing_folds import data_hash
-from chiasma.workflow.load_tables import load_matrix, load_new, load_views
+from chiasma.workflow.comparing.folds import data_hash
+from chiasma.workflow.loading.tables import load_matrix, load_new, load_views
 
 
 def matrix(samples: str, features: str, *, offset: float = 0.0) -> Matrix:

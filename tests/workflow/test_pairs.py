@@ -12,10 +12,10 @@ import pytest
 from chiasma.core.errors import InsufficientDataError, MismatchError
 from chiasma.core.files import read_json
 from chiasma.methods.omics.cca_anchors.examples import example
-from chiasma.workflow.fitting import fit
-from chiasma.workflow.load_pair import load_pair
-from chiasma.workflow.options import FitOptions
-from chiasma.workflow.predicting import predict
+from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.pair import load_pair
+from chiasma.workflow.predicting.predict import predict
 
 QUIET = {"draws": 100, "seed": 2}
 

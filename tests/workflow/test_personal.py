@@ -7,8 +7,8 @@ import pysam
 import pytest
 
 from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError
-from chiasma.workflow.personal import PersonalOptions, personal_genomes
-from chiasma.workflow.personal_inputs import read_genes
+from chiasma.workflow.personal.inputs import read_genes
+from chiasma.workflow.personal.measure import PersonalOptions, personal_genomes
 from command_line import call, done, left_behind
 from personal_material import other_base, random_dna, write_fasta, write_vcf
 

@@ -6,8 +6,8 @@ import torch
 
 from chiasma.core.errors import FormatError, UsageError
 from chiasma.io.genome import open_genome
-from chiasma.workflow.personal_predictions import gene_windows, make_reading, predict_gene
-from chiasma.workflow.variant_models import make_scorer
+from chiasma.workflow.personal.predictions import gene_windows, make_reading, predict_gene
+from chiasma.workflow.variants.models import make_scorer
 from personal_material import other_base, random_dna, write_fasta, write_vcf
 
 TEXT = random_dna(1, 4000)

@@ -10,7 +10,7 @@ import torch
 from chiasma.data.sequences import encode
 from chiasma.io.phased import read_phased
 from chiasma.io.sites import Region
-from chiasma.workflow.personal import PersonalOptions, personal_genomes
+from chiasma.workflow.personal.measure import PersonalOptions, personal_genomes
 from personal_material import MOTIF, random_dna, write_fasta, write_vcf
 
 LENGTH, GENES, PEOPLE = 1000, 16, 240

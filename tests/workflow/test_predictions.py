@@ -7,7 +7,7 @@ import pytest
 
 from chiasma.core.errors import UsageError
 from chiasma.data.dataset import Target
-from chiasma.workflow.predictions import set_texts, write_table
+from chiasma.workflow.predicting.predictions import set_texts, write_table
 
 
 def test_sets_as_text():

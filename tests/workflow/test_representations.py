@@ -14,12 +14,12 @@ from chiasma.core.cards import find_card
 from chiasma.core.errors import UsageError
 from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix
-from chiasma.workflow.evaluating_factors import SCORES, load_factor_scores
+from chiasma.workflow.evaluating.factors import SCORES, load_factor_scores
 from chiasma.workflow.fitted import load_fitted
-from chiasma.workflow.load_tables import load_new, load_views
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.prepare import check_inputs, prepare
+from chiasma.workflow.loading.tables import load_new, load_views
 from chiasma.workflow.method import load_method
-from chiasma.workflow.options import FitOptions
-from chiasma.workflow.prepare import check_inputs, prepare
 from command_line import Answer, call, done
 
 QUICK = ("--draws", 100, "--repeats", 1, "--folds", 3, "--preset", "tiny")

@@ -11,12 +11,12 @@ from chiasma.cli.main import run as chiasma
 from chiasma.core.errors import InputError, UsageError
 from chiasma.data.sequences import decode
 from chiasma.simulate.peaks import simulate_peaks
-from chiasma.workflow.expectations import Expectation, check
-from chiasma.workflow.experiment_inputs import resolve
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.prepare import check_inputs
 from chiasma.workflow.method import load_method
-from chiasma.workflow.options import FitOptions
-from chiasma.workflow.prepare import check_inputs
-from chiasma.workflow.reproducing import list_experiments, load_experiment, reproduce
+from chiasma.workflow.reproducing.expectations import Expectation, check
+from chiasma.workflow.reproducing.inputs import resolve
+from chiasma.workflow.reproducing.reproduce import list_experiments, load_experiment, reproduce
 
 EXPERIMENTS = list_experiments()
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-import chiasma.workflow.evaluating as evaluating
+import chiasma.workflow.evaluating.evaluate as evaluating
 from command_line import call, done, left_behind
 
 WORDS = ("--preset", "tiny", "--epochs", 6, "--patience", 6, "--draws", 100, "--no-explain")

@@ -10,7 +10,7 @@ from chiasma.methods.omics.diablo import model as diablo_model
 from chiasma.methods.omics.spls_da import config as spls_config
 from chiasma.methods.omics.spls_da import examples as spls_examples
 from chiasma.methods.omics.spls_da import model as spls_model
-from chiasma.workflow.sample_scores import variate_rows, write_variates
+from chiasma.workflow.evaluating.sample_scores import variate_rows, write_variates
 
 
 def test_views_and_samples_without_one(tmp_path):

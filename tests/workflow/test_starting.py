@@ -9,10 +9,10 @@ from chiasma.core.errors import NotTrainedError, UsageError
 from chiasma.fit.checkpoint import module_arrays
 from chiasma.methods.regulation.borzoi.config import mini
 from chiasma.methods.regulation.borzoi.model import build
+from chiasma.workflow.fitting.starting import begin_with, check_start, starting_file
 from chiasma.workflow.method import load_method
-from chiasma.workflow.starting import begin_with, check_start, starting_file
-from chiasma.workflow.weights_catalogue import list_weights
-from chiasma.workflow.weights_convert import convert
+from chiasma.workflow.weights.catalogue import list_weights
+from chiasma.workflow.weights.convert import convert
 
 
 @pytest.fixture

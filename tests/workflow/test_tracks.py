@@ -14,12 +14,12 @@ from chiasma.data.tracks import Tracks
 from chiasma.encode.track_windows import summarise
 from chiasma.io.genome import open_genome
 from chiasma.methods.regulation.basenji.config import tiny
-from chiasma.workflow.comparing import compare
-from chiasma.workflow.explaining import explain
-from chiasma.workflow.fitting import RunResult, fit
-from chiasma.workflow.load_tracks import load_tracks
-from chiasma.workflow.options import FitOptions
-from chiasma.workflow.predicting import predict
+from chiasma.workflow.comparing.compare import compare
+from chiasma.workflow.explaining.explain import explain
+from chiasma.workflow.fitting.fit import RunResult, fit
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.tracks import load_tracks
+from chiasma.workflow.predicting.predict import predict
 from track_material import write_coverage, write_genome
 
 SIZES = {"chr1": 12_000, "chr2": 9_000, "chr3": 9_000, "chr4": 9_000, "chrM": 600}

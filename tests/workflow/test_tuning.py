@@ -7,9 +7,9 @@ import pytest
 
 from chiasma.core.errors import UsageError
 from chiasma.workflow.fitted import load_fitted
-from chiasma.workflow.fitting import fit
+from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.fitting.tuning import candidates, changed
 from chiasma.workflow.method import load_method
-from chiasma.workflow.tuning import candidates, changed
 
 
 def test_a_larger_budget_begins_with_the_smaller_one():

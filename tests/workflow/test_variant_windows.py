@@ -19,9 +19,9 @@ from chiasma.encode.variant_build import BUILDS, build_of
 from chiasma.encode.variant_windows import genome_window, other_window, place
 from chiasma.io.genome import Genome
 from chiasma.io.variant_records import VariantRecords, read_variants
-from chiasma.workflow.variant_models import make_scorer
-from chiasma.workflow.variant_scores import Plan, score_alleles
-from chiasma.workflow.variant_summary import sign_probability
+from chiasma.workflow.variants.models import make_scorer
+from chiasma.workflow.variants.scores import Plan, score_alleles
+from chiasma.workflow.variants.summary import sign_probability
 
 LENGTH, BIN = 32, 4
 DNA = st.text("ACGT", min_size=1, max_size=6)
@@ -262,7 +262,7 @@ def test_the_trained_borzoi_on_the_eqtl_vcf_and_its_flipped_twin(data_dir: Path,
     from chiasma.methods.regulation.borzoi.config import mini
     from chiasma.methods.regulation.borzoi.model import build
     from chiasma.methods.regulation.borzoi.weights import convert
-    from chiasma.workflow.variants import VariantOptions, score_variants
+    from chiasma.workflow.variants.score import VariantOptions, score_variants
 
     folder = data_dir / "sequence/mini_borzoi"
     state, _ = convert(read_keras_weights(folder / "eval/model.h5"), mini())

@@ -13,8 +13,8 @@ import pytest
 from chiasma.core.errors import MismatchError, RunError
 from chiasma.core.rng import generator
 from chiasma.data.sequences import decode, encode
-from chiasma.workflow import variant_chunks, variants
-from chiasma.workflow.variants import VariantOptions, score_variants
+from chiasma.workflow.variants import chunks, score
+from chiasma.workflow.variants.score import VariantOptions, score_variants
 from command_line import call, done
 
 MODELS = """
@@ -274,8 +274,8 @@ def test_it_resumes_where_it_was_killed_and_says_when_all_is_done(models, fasta,
     lines = [f"chr1 {at} . {text[at - 1]} {other(text[at - 1])} . . ." for at in range(300, 312)]
     source, out = vcf(tmp_path / "in.vcf", *lines), tmp_path / "out.vcf.gz"
     words = ("variants", f"{models}:here", source, "--fasta", fasta, "-o", out)
-    monkeypatch.setattr(variant_chunks, "_ALLELES_IN_A_CHUNK", (4, 4))
-    whole = variant_chunks.score_chunk
+    monkeypatch.setattr(chunks, "_ALLELES_IN_A_CHUNK", (4, 4))
+    whole = chunks.score_chunk
     calls = []
 
     def killed(task):
@@ -284,7 +284,7 @@ def test_it_resumes_where_it_was_killed_and_says_when_all_is_done(models, fasta,
             raise RunError("killed")
         return whole(task)
 
-    monkeypatch.setattr(variant_chunks, "score_chunk", killed)
+    monkeypatch.setattr(chunks, "score_chunk", killed)
     assert call(*words).code == 4 and len(list(Path(f"{out}.partial").glob("chunk-*"))) == 1
     assert not out.exists()
     refused = call(*words, "--shift", 1)
@@ -384,7 +384,7 @@ def test_a_fitted_network_of_tracks_is_scored_on_its_bins(fasta, text, tmp_path)
 
 @pytest.mark.slow
 def test_workers_give_the_same_numbers(models, fasta, text, tmp_path, monkeypatch):
-    monkeypatch.setattr(variant_chunks, "_ALLELES_IN_A_CHUNK", (4, 4))
+    monkeypatch.setattr(chunks, "_ALLELES_IN_A_CHUNK", (4, 4))
     lines = [f"chr1 {at} . {text[at - 1]} {other(text[at - 1])} . . ." for at in range(300, 312)]
     source = vcf(tmp_path / "in.vcf", *lines)
     found = []
@@ -395,7 +395,7 @@ def test_workers_give_the_same_numbers(models, fasta, text, tmp_path, monkeypatc
 
 
 def test_the_options_reach_the_python_api():
-    assert variants.VariantOptions().anchor == "centre" and set(variants.STATISTICS) == {
+    assert score.VariantOptions().anchor == "centre" and set(score.STATISTICS) == {
         "difference",
         "log2-fold",
         "l2",

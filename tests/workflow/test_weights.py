@@ -19,11 +19,12 @@ from chiasma.methods.regulation.borzoi.config import mini, tiny
 from chiasma.methods.regulation.borzoi.model import build
 from chiasma.methods.regulation.borzoi.weights import borzoi_pytorch, keras
 from chiasma.nn.published import shapes_of
-from chiasma.workflow import check_weights, get_weights, predict, weights_catalogue
+from chiasma.workflow import check_weights, get_weights, predict
 from chiasma.workflow.model import OwnModel, resolve_model
-from chiasma.workflow.weights_catalogue import list_weights
-from chiasma.workflow.weights_check import fixed_sequence
-from chiasma.workflow.weights_convert import read_published
+from chiasma.workflow.weights import catalogue
+from chiasma.workflow.weights.catalogue import list_weights
+from chiasma.workflow.weights.check import fixed_sequence
+from chiasma.workflow.weights.convert import read_published
 from command_line import call, done
 from file_server import Shelf, serving
 
@@ -60,7 +61,7 @@ def publish(tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Ca
         text = "[toy]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in facts.items())
         tables = f'[toy.tables]\nhuman = "{shelf.url}/targets"\n'
         (folder / "weights.toml").write_text(text + tables + lines)
-        monkeypatch.setattr(weights_catalogue, "CATALOGUES", folder.parent.parent)
+        monkeypatch.setattr(catalogue, "CATALOGUES", folder.parent.parent)
         return shelf
 
     return put
@@ -321,14 +322,14 @@ def test_calicos_checkpoint_goes_the_whole_way(
     folder = data_dir / "sequence/mini_borzoi"
     shelf.files |= {"model.h5": (folder / "eval/model.h5").read_bytes()}
     shelf.files |= {"targets.txt": (folder / "tiny/hg38/targets.txt").read_bytes()}
-    real = Path(weights_catalogue.CATALOGUES) / "regulation/borzoi/weights.toml"
+    real = Path(catalogue.CATALOGUES) / "regulation/borzoi/weights.toml"
     text = real.read_text().partition('["borzoi-replicate')[0]
     for line in [line for line in text.splitlines() if "https://" in line]:
         text = text.replace(line, f'{line.split(" =")[0]} = "{shelf.url}/{line.rsplit("/", 1)[1]}')
-    catalogue = tmp_path / "catalogue/regulation/borzoi"
-    catalogue.mkdir(parents=True)
-    (catalogue / "weights.toml").write_text(text)
-    monkeypatch.setattr(weights_catalogue, "CATALOGUES", tmp_path / "catalogue")
+    entries = tmp_path / "catalogue/regulation/borzoi"
+    entries.mkdir(parents=True)
+    (entries / "weights.toml").write_text(text)
+    monkeypatch.setattr(catalogue, "CATALOGUES", tmp_path / "catalogue")
     monkeypatch.setenv("CHIASMA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CHIASMA_DATA", str(data_dir))
     shelf.breaks["model.h5"] = [1_000_000, 0, 0, 0, 500_000]

@@ -56,7 +56,7 @@ def audit(
     seed: root of the resampling.
     json: print the findings as JSON.
     """
-    from chiasma.workflow.auditing import audit as run_audit
+    from chiasma.workflow.auditing.audit import audit as run_audit
 
     if (positives is None and negatives is not None) or (positives is not None and data is not None):
         raise UsageError("--positives stands instead of DATA, and --negatives beside it")

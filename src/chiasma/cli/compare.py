@@ -41,7 +41,7 @@ def register(app: App, arguments: list[str]) -> None:
 
 
 def _compare(values: Mapping[str, Any]) -> None:
-    from chiasma.workflow.comparing import compare
+    from chiasma.workflow.comparing.compare import compare
 
     words = list(values.get("methods", ()))
     known = {card.name for card in list_cards()}
@@ -100,7 +100,7 @@ def _reading(names: list[str]) -> Card | None:
         found = found.replace(inputs=(*found.inputs, study))
     if not any("@" in name for name in names):
         return found
-    from chiasma.workflow.prepare import reading_views
+    from chiasma.workflow.loading.prepare import reading_views
 
     return reading_views(found)
 

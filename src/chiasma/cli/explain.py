@@ -45,8 +45,8 @@ def explain(
     seed: root of all randomness.
     json: print where it was written as JSON.
     """
-    from chiasma.workflow.explaining import explain as run_explain
-    from chiasma.workflow.options import FitOptions
+    from chiasma.workflow.explaining.explain import explain as run_explain
+    from chiasma.workflow.fitting.options import FitOptions
 
     options = FitOptions(seed=seed, motifs=motifs, explain_examples=examples, explain_seconds=seconds)
     inputs = {} if data is None else {"input": data, "fasta": fasta}

@@ -84,7 +84,7 @@ def _names(parameter: Flag) -> tuple[str, ...]:
 
 
 def _fit(values: Mapping[str, Any], flags: list[Flag]) -> int:
-    from chiasma.workflow.fitting import carry_out, plan
+    from chiasma.workflow.fitting.fit import carry_out, plan
 
     card = find_card(values["method"])
     config = read_toml(values["config"]) if values.get("config") else {}
@@ -100,7 +100,7 @@ def _fit(values: Mapping[str, Any], flags: list[Flag]) -> int:
     )
     output = values.get("output") or job.default_output()
     if values.get("dry_run"):
-        from chiasma.workflow.estimating import estimate_cost
+        from chiasma.workflow.fitting.estimate import estimate_cost
 
         expected = estimate_cost(job, output=output)
         emit(

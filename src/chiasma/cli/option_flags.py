@@ -8,7 +8,7 @@ from typing import Any
 
 from chiasma.cli.flags import Flag, flag, is_plain, optional
 from chiasma.split.options import SplitOptions
-from chiasma.workflow.options import FitOptions
+from chiasma.workflow.fitting.options import FitOptions
 
 
 def option_flags() -> list[Flag]:

@@ -69,7 +69,7 @@ def personal(
     overwrite: replace a run of other inputs or settings.
     json: print the summary as JSON.
     """
-    from chiasma.workflow.personal import PersonalOptions, personal_genomes
+    from chiasma.workflow.personal.measure import PersonalOptions, personal_genomes
 
     options = PersonalOptions(
         target=target,

@@ -54,7 +54,7 @@ def predict(
     seed: root of any random choice.
     json: print the predictions as JSON; with --output a summary: path, count, columns, the first rows.
     """
-    from chiasma.workflow.predicting import predict as run_predict
+    from chiasma.workflow.predicting.predict import predict as run_predict
 
     inputs: dict[str, Any] = {
         "input": None if data is None else spooled(data),

@@ -46,8 +46,8 @@ def simulate(
     set: key=value for any configuration field, repeatable.
     json: print where it was written as JSON.
     """
-    from chiasma.workflow.simulating import fill_cache
-    from chiasma.workflow.simulating import simulate as run_simulate
+    from chiasma.workflow.simulating.simulate import fill_cache
+    from chiasma.workflow.simulating.simulate import simulate as run_simulate
 
     if part:
         made, fresh = fill_cache(

@@ -61,7 +61,7 @@ def variants(
     json: print the summary as JSON.
     """
     from chiasma.core.errors import UsageError
-    from chiasma.workflow.variants import VariantOptions, score_variants
+    from chiasma.workflow.variants.score import VariantOptions, score_variants
 
     if len(words) < 2 or fasta is None:
         raise UsageError(

@@ -44,7 +44,7 @@ def weights(
     json: print as JSON.
     """
     if action == "list":
-        from chiasma.workflow.weights import list_weights
+        from chiasma.workflow.weights.get import list_weights
 
         rows = list_weights()
         emit(rows, table(rows, ["name", "here", "megabytes", "licence", "what"]), as_json=json)
@@ -52,12 +52,12 @@ def weights(
     if name is None:
         raise UsageError(f"chiasma weights {action} needs a name", do="see 'chiasma weights list'")
     if action == "get":
-        from chiasma.workflow.weights import get_weights
+        from chiasma.workflow.weights.get import get_weights
 
         result = get_weights(name, accept_licence=accept_licence, again=again)
         emit(result, str(result["path"]), as_json=json)
         return 0
-    from chiasma.workflow.weights_check import check_weights
+    from chiasma.workflow.weights.check import check_weights
 
     found = check_weights(name, device=device)
     rows = [{**one, "ok": _MARKS[one["ok"]]} for one in found]

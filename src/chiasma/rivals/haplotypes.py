@@ -11,7 +11,7 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.simulated import Simulated
 from chiasma.encode.haplotypes import as_haplotypes
 from chiasma.rivals.base import Rival
-from chiasma.stats.popgen import hudson_fst, hudson_rho, mean_differences_between, summarise
+from chiasma.stats.popgen.sites import hudson_fst, hudson_rho, mean_differences_between, summarise
 
 _MOST_TABLES = 8
 _tables: dict[tuple[str, int, bytes], np.ndarray] = {}

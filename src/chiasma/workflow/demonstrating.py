@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chiasma.core.errors import ChiasmaError
-from chiasma.workflow.fitting import RunResult, fit
+from chiasma.workflow.fitting.fit import RunResult, fit
 
 
 @dataclass(frozen=True)

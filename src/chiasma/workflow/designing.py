@@ -17,7 +17,7 @@ from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences, decode, encode
 from chiasma.workflow.model import OwnModel, resolve_model
-from chiasma.workflow.predicting import read_new
+from chiasma.workflow.predicting.predict import read_new
 
 
 @dataclass(frozen=True)

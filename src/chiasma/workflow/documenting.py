@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from chiasma.core.cards import bibtex
 from chiasma.core.files import read_json, write_json, write_text
 from chiasma.run.folder import RunFolder
-from chiasma.workflow.prepare import Prepared
+from chiasma.workflow.loading.prepare import Prepared
 
 if TYPE_CHECKING:
-    from chiasma.workflow.fitting import Job
+    from chiasma.workflow.fitting.fit import Job
 
 
 def document(job: Job, prepared: Prepared, run: RunFolder) -> None:

@@ -16,7 +16,7 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.fit.contracts import STUDY, ask, refusals
 from chiasma.run.folder import require_run
-from chiasma.workflow.head import Headed, factors_of, representation_of
+from chiasma.workflow.fitting.head import Headed, factors_of, representation_of
 from chiasma.workflow.method import Method, load_method
 
 

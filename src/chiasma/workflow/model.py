@@ -216,13 +216,13 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
 
 def _published(text: str) -> OwnModel | None:
     """Published weights, NAME or NAME:HEAD, where no file or folder has that name."""
-    from chiasma.workflow.weights_catalogue import list_weights
+    from chiasma.workflow.weights.catalogue import list_weights
 
     name, _, head = text.partition(":")
     entry = next((one for one in list_weights() if one.name == name), None)
     if entry is None or Path(text).exists():
         return None
-    from chiasma.workflow.weights_convert import load_published
+    from chiasma.workflow.weights.convert import load_published
 
     found = load_published(entry, head or None)
     target = Target("regression", np.zeros(0), found.names)

@@ -47,7 +47,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         weights_: of the network, by name.
         n_parameters_: trainable parameters.
         history_: one dict an epoch: train_loss, valid_loss and more.
-        validation_: how well the samples that chose the epoch are rebuilt, rows of view, source, metric, value, samples;
+        validation_: how well the samples that chose the epoch are rebuilt: view, source, metric, value, samples;
             none where no sample was kept for that. A fit scores samples that chose nothing besides.
         factors_: what `transform` gives of the samples of the fit (sample, factor).
     """

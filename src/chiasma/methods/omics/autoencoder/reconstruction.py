@@ -45,7 +45,7 @@ def pictures(
     found = [replace(training_curves(history), name="autoencoder_training")]
     if rows:
         caption = (
-            "Samples that chose the epoch, and so no test: what a view's values are predicted from, and how much of them is told. "
+            "Samples that chose the epoch, so no test: what a view's values are predicted from, and how much is told. "
             "r2 is the share of variance about the train mean, in counts of their scaled logarithms; auroc of 0 and 1."
         )
         found.append(

@@ -1,0 +1,1 @@
+"""The verb compare: several methods on the same divisions."""

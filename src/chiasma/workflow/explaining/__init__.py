@@ -1,0 +1,1 @@
+"""The verb explain, for sequence models and for the factors of matrices."""

@@ -1,0 +1,60 @@
+"""`explain`: why a fitted model says what it says, on files of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chiasma.core.errors import UsageError
+from chiasma.data.sequences import Sequences
+from chiasma.workflow.explaining.interpret import explain_dataset
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.model import OwnModel, resolve_model
+from chiasma.workflow.predicting.predict import read_new
+
+
+def explain(
+    model: Any,
+    inputs: Mapping[str, Any],
+    *,
+    output: Path | str,
+    options: FitOptions | None = None,
+    target: str | None = None,
+) -> Path:
+    """Attributions, motifs and matches of a sequence model, or loadings of a matrix method, into a folder.
+
+    Of a network that gives tracks along windows, the mean of the chosen track over the window's bins is explained.
+
+    Args:
+        model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
+        inputs: {"input": FILE} with the sequences to explain, "fasta" for BED; empty for loadings.
+        output: the folder to write.
+        options: seed, motif file, number of examples, time limit.
+        target: name of the output explained; by default the last class, or the first of other outputs.
+    """
+    fitted, options = resolve_model(model), options or FitOptions()
+    if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks":
+        fitted = _of_windows(fitted)
+    folder = Path(output)
+    if not isinstance(fitted, OwnModel) and not inputs and hasattr(fitted.model, "loadings"):
+        from chiasma.explain.loadings import write_loadings
+
+        write_loadings(folder, fitted.model.loadings())
+        return folder
+    data, _ = read_new(fitted, inputs, seed=options.seed)
+    if isinstance(fitted, OwnModel):
+        fitted = fitted.measured(data)
+    elif not isinstance(data.x, Sequences):
+        raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
+    explain_dataset(fitted, data, options, folder=folder, known=False, output=target)
+    return folder
+
+
+def _of_windows(fitted: Fitted) -> OwnModel:
+    """A fitted network of tracks as one whose answer to a window is explained as a whole."""
+    task = fitted.meta["task"]
+    pair = tuple(int(other) for other in task["strand_pair"])
+    network, name = fitted.callable(), fitted.method.name
+    return OwnModel(name, network, fitted.target, task["length"], bin=task["bin"], strand_pair=pair)

@@ -1,0 +1,172 @@
+"""The query of a pair brought to the reference: types of all its cells, corrected values, figures of mixing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.files import read_json, write_json
+from chiasma.data.matrix import Matrix
+from chiasma.metrics.mixing import conservation, mixing
+from chiasma.stats.cells.counts import log_normalise
+from chiasma.stats.cells.pair_transfer import SET, TOTAL, Aligned
+from chiasma.stats.graphs.knn import nearest_others
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.loading.pair import Pair, query_dataset, read_pair
+
+NEIGHBOURS = 90
+"""Neighbours looked at: three times the perplexity of the local inverse Simpson index."""
+
+
+def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> None:
+    """Write `integrated/`, the figure of it, and the figures of mixing into metrics.json.
+
+    The folder holds query_types.parquet (id, type, score, p_CLASS), cells.parquet (id, set, type and places before and
+    after), corrected.parquet and anchors.parquet where the method has them, mixing.json, and integrated.h5ad with all
+    of it where anndata is installed.
+
+    Args:
+        fitted: the procedure with its reference, the one that was evaluated.
+        inputs: of the run.
+        folder: the run folder.
+    """
+    pair = read_pair(inputs)
+    aligned = fitted.model.align(query_dataset(pair, fitted.target))
+    reference = fitted.model.reference_
+    known = dict(zip(pair.query.samples.tolist(), pair.query_labels.tolist()))
+    types = [fitted.target.names[code] for code in fitted.model.codes_]
+    types += [known[name] for name in pair.query.samples.tolist()]
+    cells = {
+        "id": [*map(str, reference.samples), *map(str, pair.query.samples)],
+        "set": [*map(str, fitted.model.sets_), *map(str, pair.sets[1])],
+        "role": ["reference"] * len(reference) + ["query"] * len(pair.query),
+        "type": types,
+    }
+    out = folder / "integrated"
+    out.mkdir(exist_ok=True)
+    _write_types(out / "query_types.parquet", fitted, cells["id"][len(reference) :], aligned)
+    _write_cells(out / "cells.parquet", cells, aligned)
+    _write_corrected(out, pair, aligned)
+    figures = mixing_figures(aligned, _set_names(cells), types)
+    record = {**figures, "alignment": aligned.facts}
+    write_json(out / "mixing.json", record)
+    if (folder / "metrics.json").exists():
+        write_json(folder / "metrics.json", {**read_json(folder / "metrics.json"), "integration": record})
+    _draw(folder / "figures", fitted, aligned, cells, figures)
+    _write_container(out / "integrated.h5ad", fitted, pair, aligned, cells)
+
+
+def mixing_figures(aligned: Aligned, sets: list[str], types: list[str]) -> dict[str, Any]:
+    """How sets mix, and types stay apart, before and after: each figure from 0 to 1, higher is better."""
+    set_codes = np.unique(sets, return_inverse=True)[1]
+    typed = np.flatnonzero(np.asarray(types, dtype=object) != "")
+    type_codes = np.unique([types[cell] for cell in typed], return_inverse=True)[1]
+    found: dict[str, Any] = {}
+    for name, space in (("before", aligned.before), ("after", aligned.after)):
+        near = nearest_others(space, NEIGHBOURS)
+        row = mixing(near.index, near.distance, set_codes)
+        some = near if len(typed) == len(space) else nearest_others(space[typed], NEIGHBOURS)
+        found[name] = row | conservation(some.index, some.distance, type_codes, space[typed])
+    return {**found, "cells": len(sets), "cells of known type": len(typed), "neighbours": NEIGHBOURS}
+
+
+def _set_names(cells: Mapping[str, list[str]]) -> list[str]:
+    """Set of each cell, with its role where reference and query share the name of one."""
+    pairs = list(zip(cells["role"], cells["set"]))
+    if len(set(pairs)) == len(set(cells["set"])):
+        return cells["set"]
+    return [f"{role}: {name}" for role, name in pairs]
+
+
+def _write_types(path: Path, fitted: Fitted, ids: list[str], aligned: Aligned) -> None:
+    """Type, its score (the largest probability) and all probabilities of every query cell."""
+    best = aligned.probabilities.argmax(axis=1)
+    columns: dict[str, Any] = {
+        "id": ids,
+        "type": [fitted.target.names[code] for code in best],
+        "score": aligned.probabilities.max(axis=1),
+    }
+    columns |= {f"p_{name}": aligned.probabilities[:, code] for code, name in enumerate(fitted.target.names)}
+    _write_table(path, columns)
+
+
+def _write_cells(path: Path, cells: Mapping[str, list[str]], aligned: Aligned) -> None:
+    columns: dict[str, Any] = dict(cells)
+    for name, space in (("before", aligned.before), ("after", aligned.after)):
+        columns |= {f"{name}{axis + 1}": space[:, axis] for axis in range(space.shape[1])}
+    _write_table(path, columns)
+
+
+def _write_corrected(out: Path, pair: Pair, aligned: Aligned) -> None:
+    from chiasma.io.tables import write_matrix
+
+    if aligned.corrected is not None and aligned.genes is not None:
+        write_matrix(out / "corrected.parquet", Matrix(aligned.corrected, pair.query.samples, aligned.genes))
+    if aligned.anchors is not None:
+        _write_table(out / "anchors.parquet", aligned.anchors)
+
+
+def _write_table(path: Path, columns: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from chiasma.core.files import atomic_write
+
+    with atomic_write(path, "wb") as handle:
+        pq.write_table(pa.table(dict(columns)), handle)
+
+
+def _draw(
+    folder: Path, fitted: Fitted, aligned: Aligned, cells: Mapping[str, list[str]], figures: Mapping[str, Any]
+) -> None:
+    from chiasma.plot.integration import plot_integration, plot_mixing
+    from chiasma.plot.style import save_figure
+
+    places = {"before": aligned.before, f"after {fitted.method.name}": aligned.after}
+    save_figure(folder, plot_integration(places, _set_names(cells), cells["type"]))
+    save_figure(folder, plot_mixing(figures["before"], figures["after"]))
+
+
+def _write_container(path: Path, fitted: Fitted, pair: Pair, aligned: Aligned, cells: Mapping[str, list[str]]) -> None:
+    from importlib.util import find_spec
+
+    if find_spec("anndata") is None:
+        return
+    from chiasma.io.containers import Results, write_results
+
+    reference, query = fitted.model.reference_, pair.query
+    place = {name: column for column, name in enumerate(reference.features)}
+    genes = aligned.genes if aligned.genes is not None else query.features
+    chosen = np.asarray([place[name] for name in genes])
+    values = np.vstack([reference.values[:, chosen], query.values[:, _columns(query, genes)]])
+    if values.min() >= 0 and (values % 1 == 0).all():
+        values = log_normalise(values, total=np.concatenate([fitted.model.totals_, pair.totals[1]]))
+    ids = np.asarray(cells["id"], dtype=object)
+    predicted = [fitted.target.names[code] for code in aligned.probabilities.argmax(axis=1)]
+    n = len(reference)
+    obs = {
+        SET: cells["set"],
+        "role": cells["role"],
+        "type": cells["type"],
+        "predicted_type": [*cells["type"][:n], *predicted],
+        "prediction_score": np.concatenate([np.full(n, np.nan), aligned.probabilities.max(axis=1)]),
+        TOTAL: np.concatenate([fitted.model.totals_, pair.totals[1]]),
+    }
+    layers = {}
+    if aligned.corrected is not None:
+        layers["corrected"] = np.vstack([values[:n], aligned.corrected])
+    key = fitted.method.name.replace("-", "_")
+    results = Results(
+        obsm={"X_pca": aligned.before, f"X_{key}": aligned.after},
+        layers=layers,
+        uns={key: {"params": fitted.config.model_dump(mode="json"), "alignment": aligned.facts}},
+    )
+    write_results(path, Matrix(values, ids, np.asarray(genes, dtype=object)), results, obs=obs)
+
+
+def _columns(matrix: Matrix, genes: np.ndarray) -> np.ndarray:
+    place = {name: column for column, name in enumerate(matrix.features)}
+    return np.asarray([place[name] for name in genes])

@@ -1,0 +1,1 @@
+"""The verb predict, and the formats that predictions are written in."""

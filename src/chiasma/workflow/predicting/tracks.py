@@ -1,0 +1,158 @@
+"""Tracks along stretches of a genome, bin by bin, from a fitted network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
+from chiasma.data.dataset import Dataset, Skip, Target
+from chiasma.data.intervals import Intervals, make_intervals
+from chiasma.data.track_table import TrackTable
+from chiasma.data.tracks import Tracks
+from chiasma.encode.squash import unsquash
+from chiasma.io.bed import read_bed
+from chiasma.io.genome import Genome, open_genome
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.predicting.predictions import output_suffix, write_table
+
+_WINDOWS = 64
+"""Windows read and predicted at a time."""
+_ONE_TRACK = (".bw", ".bigwig", ".bedgraph", ".bed")
+
+
+def predict_tracks(
+    fitted: Fitted,
+    inputs: Mapping[str, Any],
+    *,
+    output: Path | str | None = None,
+    device: str = "auto",
+    tracks: Sequence[str] = (),
+) -> tuple[dict[str, np.ndarray], tuple[Skip, ...]]:
+    """Predicted coverage of every bin of some stretches, with what clips, scales and powers did taken back.
+
+    Args:
+        fitted: a network that gives tracks.
+        inputs: `input`, a BED of stretches with `fasta`, or a FASTA alone: all its sequences. Bins begin at multiples
+            of their size; what a window reads beyond the end of a contig is unknown.
+        output: where to write; of bigWig, BED and bedGraph one track.
+        device: auto, cpu, cuda or mps.
+        tracks: those wanted; by default all.
+
+    Returns:
+        One row a bin: id, chrom, start, end, yhat_TRACK; and what was skipped.
+
+    Raises:
+        UsageError: no such track, several for a format that holds one, or no input.
+        InsufficientDataError: no stretch lies on the genome.
+    """
+    names = fitted.target.names
+    for name in tracks:
+        if name not in names:
+            raise unknown_name("track", name, names)
+    wanted = np.array([names.index(name) for name in tracks or names])
+    if output is not None and output_suffix(output) in _ONE_TRACK and len(wanted) > 1:
+        raise UsageError(
+            "this format holds one track", where=output, got=f"{len(wanted)} tracks", expected="--track NAME"
+        )
+    genome, stretches, skips = _read(inputs)
+    meta = fitted.meta["task"]
+    windows, first, last = _tiles(stretches, meta)
+    table = table_of(meta)
+    bins, rows = [], []
+    for start in range(0, len(windows), _WINDOWS):
+        chosen = np.arange(start, min(start + _WINDOWS, len(windows)))
+        here = windows.take(chosen)
+        x = Tracks(genome.windows(here), meta["bin"], meta["crop"], table, here)
+        data = Dataset(here.names, x, Target("none", np.zeros(0), ()), np.arange(len(here)))
+        values = unsquash(fitted.scores(data, device=device), table)[:, :, wanted]
+        begin = here.start[:, None] + (meta["crop"] + np.arange(x.bins)) * meta["bin"]
+        inside = (begin < last[chosen, None]) & (begin + meta["bin"] > first[chosen, None])
+        bins.append((np.repeat(here.chrom, inside.sum(axis=1)), begin[inside]))
+        rows.append(values[inside])
+    chrom = np.concatenate([one for one, _ in bins])
+    begin = np.concatenate([one for _, one in bins])
+    end = np.minimum(begin + meta["bin"], genome.lengths[genome.contig_indices(chrom)])
+    places, values = make_intervals(chrom, begin, end), np.concatenate(rows)
+    columns: dict[str, Any] = {"id": places.names.astype(str), "chrom": chrom.astype(str), "start": begin, "end": end}
+    columns |= {f"yhat_{names[track]}": values[:, column] for column, track in enumerate(wanted)}
+    if output is not None:
+        write_table(output, columns, intervals=places, fasta=inputs.get("fasta") or inputs.get("input"))
+    return columns, skips
+
+
+def table_of(meta: Mapping[str, Any]) -> TrackTable:
+    """What a fitted task says of its tracks, as a table; files and statistics are not known any more."""
+    count = len(meta["names"])
+    numbers = {
+        name: np.array([np.nan if value is None else value for value in meta[name]], float)
+        for name in ("clip", "clip_soft", "scale", "exponent")
+    }
+    empty = np.array([""] * count, dtype=object)
+    return TrackTable(
+        identifier=np.array(meta["names"], dtype=object),
+        file=empty,
+        sum_stat=np.array(["mean"] * count, dtype=object),
+        strand_pair=np.array(meta["strand_pair"]),
+        description=empty,
+        squash=meta["squash"],
+        **numbers,
+    )
+
+
+def _read(inputs: Mapping[str, Any]) -> tuple[Genome, Intervals, tuple[Skip, ...]]:
+    """The genome and the stretches, merged where they overlap, on it."""
+    path, fasta = inputs.get("input"), inputs.get("fasta")
+    for name, value in (("INPUT", path), ("--fasta", fasta)):
+        if value is not None and not Path(str(value)).exists():
+            raise UsageError("no such file", where=name, got=value, expected="a file", do="check the path")
+    if path is None and fasta is None:
+        raise UsageError("no input to predict on", expected="BED with --fasta, or a FASTA", where="INPUT")
+    genome = open_genome(str(fasta or path))
+    if fasta is None or path is None:
+        sizes = genome.lengths
+        return genome, make_intervals(np.array(genome.names, dtype=object), np.zeros_like(sizes), sizes), ()
+    found = read_bed(str(path))
+    contig = genome.contig_indices(found.chrom)
+    off = (contig < 0) | (found.start < 0) | (found.end > genome.lengths[np.maximum(contig, 0)])
+    skips = (Skip("stretches off the genome", int(off.sum()), tuple(found.names[off][:3])),) if off.any() else ()
+    if off.all():
+        raise InsufficientDataError(
+            "no stretch lies on the genome", where=path, got=list_some(found.names, most=3), expected=genome.source
+        )
+    spelled = np.array(genome.names, dtype=object)[contig[~off]]
+    return genome, _merged(spelled, contig[~off], found.start[~off], found.end[~off]), skips
+
+
+def _merged(chrom: np.ndarray, contig: np.ndarray, start: np.ndarray, end: np.ndarray) -> Intervals:
+    order = np.lexsort((start, contig))
+    kept: list[list[Any]] = []
+    for name, begin, stop in zip(chrom[order], start[order].tolist(), end[order].tolist()):
+        if kept and kept[-1][0] == name and begin <= kept[-1][2]:
+            kept[-1][2] = max(kept[-1][2], stop)
+        else:
+            kept.append([name, begin, stop])
+    return make_intervals(*(np.array(column) for column in zip(*kept)))
+
+
+def _tiles(stretches: Intervals, meta: Mapping[str, Any]) -> tuple[Intervals, np.ndarray, np.ndarray]:
+    """Windows whose bins with targets cover the stretches end to end, and the stretch (first, last base) of each."""
+    margin = meta["crop"] * meta["bin"]
+    core = meta["length"] - 2 * margin
+    chrom, start, first, last = [], [], [], []
+    covered: tuple[str, int] = ("", 0)
+    for name, begin, end in zip(stretches.chrom, stretches.start.tolist(), stretches.end.tolist()):
+        begin = begin // meta["bin"] * meta["bin"]
+        if covered[0] == name:
+            begin = max(begin, covered[1])  # two stretches may share a bin
+        for at in range(begin, end, core):
+            chrom.append(name)
+            start.append(at - margin)
+            first.append(begin)
+            last.append(end)
+        covered = (name, -(-end // meta["bin"]) * meta["bin"])
+    windows = make_intervals(np.array(chrom, dtype=object), np.array(start), np.array(start) + meta["length"])
+    return windows, np.array(first), np.array(last)

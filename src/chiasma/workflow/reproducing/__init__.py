@@ -1,0 +1,1 @@
+"""The verb reproduce: experiment files run, and their figures held against what is expected."""

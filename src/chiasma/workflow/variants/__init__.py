@@ -1,0 +1,1 @@
+"""The verb variants: effects of alleles, from VCF to VCF."""

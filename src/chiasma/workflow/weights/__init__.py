@@ -1,0 +1,1 @@
+"""The verb weights: published checkpoints, fetched, converted and checked."""
