@@ -92,7 +92,7 @@ def test_broken_files(tmp_path):
 
 
 def test_found_by_its_name(tmp_path):
-    from chiasma.workflow.loading.haplotypes import read_haplotypes
+    from chiasma.workflow.loading.genotypes import read_haplotypes
 
     stem = write_plink(tmp_path / "x", np.array([[0, 1, 2], [2, 1, -1]]))
     read = read_haplotypes(f"{stem}.bed")

@@ -6,6 +6,7 @@ from chiasma.data.dataset import Target
 from chiasma.methods.population.haplotype_cnn import examples
 from chiasma.methods.population.haplotype_cnn.config import default, tiny
 from chiasma.methods.population.haplotype_cnn.task import make_task
+from chiasma.workflow.loading.genotypes import GenotypeChoice
 from chiasma.workflow.loading.haplotypes import load_haplotypes
 from chiasma.workflow.loading.simulations import load_simulations
 
@@ -52,7 +53,8 @@ def test_bad_input(tmp_path):
     with pytest.raises(InputError, match="not phased"):
         load_haplotypes(tmp_path / "loose.vcf", tiny(), target=TARGET)
     with pytest.raises(InsufficientDataError, match="no window"):
-        load_haplotypes(tmp_path / "few.trees", tiny().replace(haplotypes=(4,)), target=TARGET, region="1:1-9000")
+        short = GenotypeChoice(region="1:1-9000")
+        load_haplotypes(tmp_path / "few.trees", tiny().replace(haplotypes=(4,)), target=TARGET, choice=short)
 
 
 def test_the_regions_tested_on_do_not_depend_on_the_budget():
@@ -81,7 +83,7 @@ def test_simulations_are_split_by_address():
 @pytest.mark.realdata
 def test_lct(data_dir):
     folder = data_dir / "population/lct_1kg"
-    samples = f"{folder / 'samples.tsv'}:population=CEU"
-    data, where = load_haplotypes(folder / "lct_1kg_phase3.vcf.gz", default(), target=TARGET, samples=samples)
+    choice = GenotypeChoice(samples=f"{folder / 'samples.tsv'}:population=CEU")
+    data, where = load_haplotypes(folder / "lct_1kg_phase3.vcf.gz", default(), target=TARGET, choice=choice)
     assert len(data) + sum(skip.count for skip in data.skips if "windows" in skip.reason) == 16
     assert set(where.chrom) == {"2"} and "50 of 198" in data.notes["haplotypes"]

@@ -30,6 +30,10 @@ def predict(
     fasta: Path | None = None,
     region: str | None = None,
     samples: str | None = None,
+    mask: Path | None = None,
+    ancestral: str | None = None,
+    map: Path | None = None,
+    phased: Annotated[bool, Parameter(negative="")] = False,
     study: str | None = None,
     track: Annotated[list[str] | None, Parameter(negative="")] = None,
     output: Annotated[Path | None, Parameter(name=("--output", "-o"))] = None,
@@ -47,6 +51,10 @@ def predict(
     fasta: the genome, for BED and for bigWig.
     region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
     samples: sample table F[:COLUMN[=VALUE]] for genotypes.
+    mask: BED of the bases that could be called, for genotypes; other sites, and windows mostly of such, are left out.
+    ancestral: ancestral alleles for genotypes: AA (the file's INFO AA), a FASTA, a VCF with INFO AA, or a table.
+    map: genetic map (HapMap, gmap, PLINK) for genotypes; windows then tell their recombination rate.
+    phased: genotypes in scikit-allel's HDF5, which does not tell, are phased.
     study: FILE or FILE:COLUMN, study of each new sample by id, for methods fitted with studies.
     track: of networks that give tracks along windows, those wanted, repeatable; bigWig and bedGraph hold one.
     output: the suffix chooses .parquet .tsv .csv .json .bed .bedgraph or .bw (with --fasta); default a table on stdout.
@@ -61,6 +69,10 @@ def predict(
         "fasta": fasta,
         "region": region,
         "samples": samples,
+        "mask": mask,
+        "ancestral": ancestral,
+        "map": map,
+        "phased": phased or None,
         "study": study,
     }
     if view:

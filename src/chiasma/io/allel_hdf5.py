@@ -82,11 +82,12 @@ def read_allel_hdf5(
 
 def _take(sites: SiteColumns, group: Any, block: slice, *, phased: bool) -> None:
     variants = group["variants"]
+    sites.named = "REF" in variants and "ALT" in variants
     positions = variants["POS"][block].astype(np.int64) - 1
     table = group["calldata/GT"][block][:, sites.chosen.index]
     passed = variants["FILTER_PASS"][block] if "FILTER_PASS" in variants else np.ones(len(positions), bool)
     texts = None
-    if "REF" in variants and "ALT" in variants:
+    if sites.named:
         ref, alt = (_text(variants[name][block]).reshape(len(positions), -1) for name in ("REF", "ALT"))
         texts = np.hstack([ref, alt])
     for place, genotypes in enumerate(table):

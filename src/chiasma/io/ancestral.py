@@ -1,4 +1,4 @@
-"""Ancestral alleles, from the INFO AA of a VCF or from a FASTA, and haplotypes polarised by them."""
+"""Ancestral alleles, from the INFO AA of a VCF, a FASTA or a table, and haplotypes polarised by them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.errors import FormatError, InputError, InsufficientDataError
+from chiasma.core.errors import FormatError, InputError, InsufficientDataError, MismatchError, UsageError
+from chiasma.data.contigs import bare_contig
 from chiasma.data.haplotypes import MISSING
 from chiasma.io.sites import HaplotypeRead, Region, SiteRules, Tally, alternatives, match_contig, parse_region
+from chiasma.io.textfile import read_lines
 
 UNKNOWN = "sites whose ancestral allele is not known"
 NEITHER = "sites whose ancestral allele is neither of the two"
+OWN = "AA"
+"""In place of a file: the ancestral alleles that the genotypes' own file gives, as INFO AA or variant_AA."""
+MOST_NEITHER = 0.3
+"""Share of sites whose ancestral allele is neither of the two above which it is taken from another build: third
+alleles are a few in a hundred, letters at wrong places agree with one of two by chance about half the time."""
+_FEWEST_TO_JUDGE = 20
 _BASES = frozenset("ACGT")
+_ANY_SITE = SiteRules(multiallelic="split", indels=True, filter="any")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +113,15 @@ def polarise(
         where: the file, for messages.
 
     Raises:
-        InputError: no FASTA, and the VCF has no INFO AA. MismatchError: the FASTA has no such contig.
+        InputError: no FASTA, and the VCF has no INFO AA.
+        MismatchError: the FASTA has no such contig or a longer one, or too many ancestral alleles are neither of the
+            two (MOST_NEITHER): another build.
         InsufficientDataError: not one ancestral allele is known.
     """
     haplotypes = read.haplotypes
     index = _align(haplotypes.positions, sites)
     if fasta is not None:
-        letters = _from_fasta(fasta, haplotypes.contig, haplotypes.positions)
+        letters = _from_fasta(fasta, read)
     elif sites.has_ancestral:
         letters = [str(sites.ancestral[row]) if row >= 0 else "" for row in index]
     else:
@@ -138,9 +149,124 @@ def polarise(
             got="; ".join(map(str, tally.skips())),
             do="check that the ancestral alleles are of this build, or code by the minor allele",
         )
+    neither = tally.counts.get(NEITHER, 0)
+    if neither + keep.sum() >= _FEWEST_TO_JUDGE and neither > MOST_NEITHER * (neither + keep.sum()):
+        raise MismatchError(
+            "ancestral alleles that are neither of a site's two",
+            where=where,
+            got=f"{neither:,} of {neither + int(keep.sum()):,} sites",
+            expected="a few in a hundred",
+            do="check that the ancestral alleles are of the build, and of the strand, of the genotypes",
+        )
     alleles = np.where(flip & (haplotypes.alleles != MISSING), 1 - haplotypes.alleles, haplotypes.alleles)
     turned = replace(haplotypes, alleles=np.ascontiguousarray(alleles.astype(np.int8)), polarised=True)
-    return replace(read, haplotypes=turned.take_sites(np.flatnonzero(keep)), skips=(*read.skips, *tally.skips()))
+    ref, alt = read.ref, read.alt
+    if ref is not None and alt is not None:
+        ref, alt = np.where(flip, alt, ref), np.where(flip, ref, alt)
+    return replace(read, haplotypes=turned, ref=ref, alt=alt).take_sites(np.flatnonzero(keep), *tally.skips())
+
+
+def polarise_from(
+    read: HaplotypeRead, source: Path | str, *, path: Path | str, region: str | Region | None = None
+) -> HaplotypeRead:
+    """Code 1 for the derived allele, by ancestral alleles from wherever they are known.
+
+    Args:
+        read: haplotypes as read from `path`; its `ref` and `alt` become the ancestral and the derived allele.
+        source: AA for the INFO AA (VCF, BCF) or variant_AA (VCF Zarr) of the genotypes' own file; else a FASTA of the
+            ancestral sequence, a VCF with INFO AA, or a table of contig, 1-based position and ancestral allele, with
+            or without a header.
+        path: the file of the genotypes.
+        region: of them, as they were read.
+
+    Raises:
+        UsageError: the haplotypes are polarised already, as those of tree sequences and ms are.
+        InputError: the file names no alleles, or has no ancestral ones where its own are asked for.
+        MismatchError, InsufficientDataError: as in `polarise`.
+    """
+    haplotypes = read.haplotypes
+    if haplotypes.polarised:
+        raise UsageError(
+            "these haplotypes tell the derived allele themselves", where=path, got=source, do="leave --ancestral out"
+        )
+    if read.ref is None or read.alt is None:
+        raise InputError(
+            "the file names no alleles, so that none can be told to be ancestral",
+            where=path,
+            expected="reference and alternative alleles, as in VCF",
+            do="convert the file anew with its alleles (scikit-allel: fields='*')",
+        )
+    name = str(source).removesuffix(".gz").lower()
+    if name.endswith((".fa", ".fasta", ".fna")):
+        return polarise(read, _own_alleles(read, None), fasta=source, where=path)
+    if str(source) == OWN:
+        own = name_of(path)
+        letters = _zarr_letters(path, read) if own.endswith((".vcz", ".zarr")) else None
+        if own.endswith((".vcf", ".bcf")):
+            letters = _vcf_letters(path, read, region)
+    elif name.endswith((".vcf", ".bcf")):
+        letters = _vcf_letters(source, read, Region(haplotypes.contig, int(haplotypes.start), int(haplotypes.end)))
+    else:
+        letters = _table_letters(source, read)
+    return polarise(read, _own_alleles(read, letters), where=path if str(source) == OWN else source)
+
+
+def name_of(path: Path | str) -> str:
+    """A path without what compression and folders add to it, in lower case, whose suffix tells the format."""
+    return str(path).rstrip("/").removesuffix(".gz").removesuffix(".bgz").lower()
+
+
+def _own_alleles(read: HaplotypeRead, letters: list[str] | None) -> SiteAlleles:
+    haplotypes = read.haplotypes
+    assert read.ref is not None and read.alt is not None
+    ancestral = np.array([""] * haplotypes.n_sites if letters is None else letters, object)
+    return SiteAlleles(haplotypes.contig, haplotypes.positions, read.ref, read.alt, ancestral, letters is not None)
+
+
+def _vcf_letters(path: Path | str, read: HaplotypeRead, region: str | Region | None) -> list[str] | None:
+    """INFO AA of each site by its position; None where the header does not know it. "" where two records differ."""
+    found = read_site_alleles(path, region=region, rules=_ANY_SITE)
+    if not found.has_ancestral:
+        return None
+    known: dict[float, str] = {}
+    for position, letter in zip(found.positions.tolist(), found.ancestral, strict=True):
+        known[position] = str(letter) if known.get(position, letter) == letter else ""
+    return [known.get(position, "") for position in read.haplotypes.positions.tolist()]
+
+
+def _zarr_letters(path: Path | str, read: HaplotypeRead) -> list[str] | None:
+    import zarr
+
+    root: Any = zarr.open_group(str(path), mode="r")
+    if "variant_AA" not in root:
+        return None
+    contigs = [str(name) for name in root["contig_id"][:]]
+    rows = root["variant_contig"][:] == contigs.index(read.haplotypes.contig)
+    positions = root["variant_position"][:][rows] - 1
+    texts = np.asarray(root["variant_AA"][:], object)[rows].reshape(len(positions), -1)[:, 0]
+    known = dict(zip(positions.tolist(), (str(text).split("|")[0] for text in texts), strict=True))
+    return [known.get(int(position), "") for position in read.haplotypes.positions]
+
+
+def _table_letters(path: Path | str, read: HaplotypeRead) -> list[str]:
+    contig, known = bare_contig(read.haplotypes.contig), {}
+    met = set()
+    for count, (number, line) in enumerate(read_lines(path)):
+        row = line.split()
+        if count == 0 and len(row) >= 3 and not row[1].isdigit():
+            continue  # the header
+        if len(row) < 3 or not row[1].isdigit():
+            raise FormatError(
+                "not a line of a table of ancestral alleles",
+                where=f"{path}, line {number}",
+                got=line[:60],
+                expected="contig, 1-based position, ancestral allele",
+            )
+        met.add(bare_contig(row[0]))
+        if bare_contig(row[0]) == contig:
+            known[int(row[1]) - 1] = row[2]
+    match_contig(contig, sorted(met), where=path)
+    return [known.get(int(position), "") for position in read.haplotypes.positions]
 
 
 def _usable(letter: str, *, low_confidence: bool) -> bool:
@@ -161,10 +287,11 @@ def _align(positions: np.ndarray, sites: SiteAlleles) -> np.ndarray:
     return index
 
 
-def _from_fasta(path: Path | str, contig: str, positions: np.ndarray) -> list[str]:
+def _from_fasta(path: Path | str, read: HaplotypeRead) -> list[str]:
     """Letter of each site, case kept; "" beyond the end."""
     import pysam
 
+    contig, positions = read.haplotypes.contig, read.haplotypes.positions
     if not Path(path).is_file():
         raise InputError("no such file", where=path, do="check the path")
     with pysam.FastxFile(str(path)) as records:
@@ -172,5 +299,13 @@ def _from_fasta(path: Path | str, contig: str, positions: np.ndarray) -> list[st
     # Ensembl names its ancestral contigs ANCESTOR_for_chromosome:GRCh37:2:1:243199373:1
     names = {name.split(":")[2] if name.count(":") >= 2 else name: name for name in found}
     sequence = found[names[match_contig(contig, list(names), where=path)]]
+    if read.contig_length is not None and len(sequence) > read.contig_length:
+        raise MismatchError(
+            "the ancestral sequence is longer than the contig",
+            where=path,
+            got=f"{len(sequence):,} bases of contig {contig}",
+            expected=f"{read.contig_length:,}, as the genotypes have it",
+            do="give the ancestral sequence of the build that the genotypes are on",
+        )
     letters = [sequence[int(place)] if place < len(sequence) else "" for place in positions]
     return ["" if letter in "Nn.-" else letter for letter in letters]

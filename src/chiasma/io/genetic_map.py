@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from chiasma.core.checks import require_valid
-from chiasma.core.errors import FormatError
+from chiasma.core.errors import FormatError, MismatchError
 from chiasma.data.contigs import bare_contig
 from chiasma.data.genetic_map import GeneticMap
+from chiasma.io.sites import HaplotypeRead
 from chiasma.io.textfile import read_lines
 
 # columns of contig, 1-based position and centimorgans, by what the header or the number of columns says
@@ -63,6 +64,33 @@ def read_genetic_map(path: Path | str, *, contig: str | None = None) -> GeneticM
     )
     require_valid(found, where=path)
     return found
+
+
+def require_same_build(read: HaplotypeRead, genetic_map: GeneticMap, *, where: object = "genetic map") -> None:
+    """Refuse a map that cannot be of the genotypes' build.
+
+    Raises:
+        MismatchError: no such contig, markers beyond its end, or no site between the first and the last marker.
+    """
+    haplotypes = read.haplotypes
+    markers, _ = genetic_map.rates(haplotypes.contig)
+    first, last = int(markers[0]), int(markers[-1])
+    if read.contig_length is not None and last >= read.contig_length:
+        raise MismatchError(
+            "the genetic map reaches beyond the end of the contig",
+            where=where,
+            got=f"a marker at {last + 1:,}",
+            expected=f"at most {read.contig_length:,}, the length of contig {haplotypes.contig} of the genotypes",
+            do="give the map of the build that the genotypes are on",
+        )
+    if not ((haplotypes.positions >= first) & (haplotypes.positions <= last)).any():
+        raise MismatchError(
+            "no site lies between the markers of the genetic map",
+            where=where,
+            got=f"markers from {first + 1:,} to {last + 1:,}",
+            expected=f"markers around {haplotypes.contig}:{haplotypes.start + 1:,.0f}-{haplotypes.end:,.0f}",
+            do="check that map and genotypes share the build",
+        )
 
 
 def _layout(path: Path | str, contig: str | None) -> tuple[tuple[int, int, int], list[tuple[int, list[str]]]]:

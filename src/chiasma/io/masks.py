@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ def mask_sites(read: HaplotypeRead, accessible: Accessibility, *, where: object 
     """Leave out the sites that the mask hides, and count them.
 
     Raises:
-        MismatchError: the mask does not know the contig.
+        MismatchError: the mask does not know the contig, or reaches beyond its end: another build.
         InsufficientDataError: it hides every site.
     """
     haplotypes = read.haplotypes
@@ -37,6 +36,15 @@ def mask_sites(read: HaplotypeRead, accessible: Accessibility, *, where: object 
             got=haplotypes.contig,
             expected=list_some(accessible.contigs, most=8) or "a mask with stretches",
             do="give the mask of the same genome, with every contig used",
+        )
+    last = int(accessible.ends[bare_contig(haplotypes.contig)][-1])
+    if read.contig_length is not None and last > read.contig_length:
+        raise MismatchError(
+            "the mask reaches beyond the end of the contig",
+            where=where,
+            got=f"a stretch that ends at {last:,}",
+            expected=f"at most {read.contig_length:,}, the length of contig {haplotypes.contig} of the genotypes",
+            do="give the mask of the build that the genotypes are on",
         )
     covered = accessible.covers(haplotypes.contig, haplotypes.positions)
     if not covered.any():
@@ -50,5 +58,4 @@ def mask_sites(read: HaplotypeRead, accessible: Accessibility, *, where: object 
     if not len(hidden):
         return read
     names = tuple(f"{haplotypes.contig}:{haplotypes.positions[i] + 1:.0f}" for i in hidden[:3])
-    skips = (*read.skips, Skip(MASKED, len(hidden), names))
-    return replace(read, haplotypes=haplotypes.take_sites(np.flatnonzero(covered)), skips=skips)
+    return read.take_sites(np.flatnonzero(covered), Skip(MASKED, len(hidden), names))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chiasma.core.checks import require_unique
-from chiasma.core.errors import FormatError, MismatchError, UsageError
-from chiasma.io.sites import SampleTable
+from chiasma.core.errors import FormatError, InputError, MismatchError, UsageError
+from chiasma.io.sites import SampleTable, read_sample_table
 from chiasma.io.textfile import read_lines
 
 _SAMPLE = ("sample", "sample name", "sample_id", "sampleid", "individual id", "iid", "#iid", "id", "name")
@@ -67,6 +67,29 @@ def _header(head: list[str], shown: list[str], column: str | None, path: Path | 
             expected="a header with sample (or IID, Individual ID) and pop (or population)",
         )
     return samples[0], groups[0]
+
+
+def read_samples(source: Path | str) -> SampleTable:
+    """Read what a user names as samples: `FILE` or `FILE:COLUMN`, a table as in `read_populations`, or a list of names.
+
+    A table whose header has no known name is taken to have sample names first, and populations in COLUMN or second.
+    """
+    path, column = Path(source), None
+    if not path.exists() and ":" in str(source):
+        text, _, column = str(source).rpartition(":")
+        path = Path(text)
+    if not path.is_file():
+        raise InputError("no such sample table", where=path, do="give FILE or FILE:COLUMN")
+    lines = list(read_lines(path))
+    if column is None and all(len(line.split()) == 1 and "," not in line for _, line in lines):
+        names = [line.strip() for _, line in lines]
+        require_unique(names, what="sample names", where=path)
+        return SampleTable(tuple(names), ("",) * len(names), str(path))
+    first = lines[0][1].lower()
+    cells = [cell.strip() for cell in first.split("\t" if "\t" in first else "," if "," in first else None)]
+    if not any(cell in _SAMPLE for cell in cells) and (column or any(cell in _POPULATION for cell in cells)):
+        return read_sample_table(source)
+    return read_populations(path, column=column)
 
 
 def read_population_lists(paths: Mapping[str, Path | str]) -> SampleTable:

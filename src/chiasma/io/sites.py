@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -45,11 +45,29 @@ class SiteRules:
 
 @dataclass(frozen=True, eq=False)
 class HaplotypeRead:
-    """Haplotypes of one region, what was left out, and how many heterozygous genotypes have no known phase."""
+    """Haplotypes of one region, and what their file says of them.
+
+    Attributes:
+        haplotypes: 0 for the reference and 1 for the alternative allele, unless polarised.
+        skips: what was left out.
+        n_unphased: heterozygous genotypes without a known phase.
+        ref: reference allele of each site (site,), or None where the file names no alleles.
+        alt: alternative allele of each site (site,), or None.
+        contig_length: bases of the whole contig, or None where the file does not say.
+    """
 
     haplotypes: Haplotypes
     skips: tuple[Skip, ...] = ()
     n_unphased: int = 0
+    ref: np.ndarray | None = None
+    alt: np.ndarray | None = None
+    contig_length: int | None = None
+
+    def take_sites(self, index: np.ndarray, *skips: Skip) -> HaplotypeRead:
+        """Some sites, and why the others are left out."""
+        ref, alt = (None if names is None else names[index] for names in (self.ref, self.alt))
+        kept = self.haplotypes.take_sites(index)
+        return replace(self, haplotypes=kept, ref=ref, alt=alt, skips=(*self.skips, *skips))
 
 
 @dataclass
@@ -265,6 +283,8 @@ class SiteColumns:
         contig: its name.
         ploidy: alleles of each sample.
         n_unphased: heterozygous genotypes without a known phase, in the columns.
+        named: whether the alleles that sites are judged by are those of the file, and not stand-ins.
+        contig_length: bases of the whole contig, or None where the file does not say.
         positions: 0-based, of each column.
     """
 
@@ -274,13 +294,18 @@ class SiteColumns:
     contig: str = ""
     ploidy: int = 0
     n_unphased: int = 0
+    named: bool = True
+    contig_length: int | None = None
     positions: list[int] = field(default_factory=list)
     _tally: Tally = field(default_factory=Tally)
     _columns: list[np.ndarray] = field(default_factory=list)
+    _judged: Sequence[str] = ()
+    _letters: list[tuple[str, str]] = field(default_factory=list)
 
     def judge(self, alleles: Sequence[str], position: int, *, passed: bool) -> tuple[int, ...]:
         """Which alternative alleles of a site become columns; a site without one is counted and named."""
         wanted, reason = alternatives(alleles, self.rules)
+        self._judged = alleles
         if position < 0:
             wanted, reason = (), TELOMERE
         elif self.rules.filter == "pass" and not passed:
@@ -290,7 +315,8 @@ class SiteColumns:
         return wanted
 
     def add(self, genotypes: np.ndarray, position: int, *, wanted: tuple[int, ...], unphased: int) -> None:
-        """Take a site: allele indices (sample, ploidy) of the samples kept, -1 missing, and the unphased among them."""
+        """Take the site judged last: allele indices (sample, ploidy) of the samples kept, -1 missing, and the unphased
+        among them."""
         if unphased and self.rules.unphased == "drop":
             self._tally.add("sites with unphased heterozygous genotypes", f"{self.contig}:{position + 1}")
             return
@@ -298,6 +324,7 @@ class SiteColumns:
         for alternative in wanted:
             self._columns.append(code_column(genotypes, alternative).ravel())
             self.positions.append(position)
+            self._letters.append((self._judged[0], self._judged[alternative]))
 
     def read(self, *, start: float, end: float) -> HaplotypeRead:
         """The haplotypes of the region from `start` to `end`.
@@ -326,4 +353,8 @@ class SiteColumns:
             population=self.chosen.population,
         )
         require_valid(haplotypes, where=self.where)
-        return HaplotypeRead(haplotypes, (*self.chosen.skips, *left_out), self.n_unphased)
+        read = HaplotypeRead(haplotypes, (*self.chosen.skips, *left_out), self.n_unphased)
+        if self.named:
+            ref, alt = (np.array(names, object) for names in zip(*self._letters, strict=True))
+            read = replace(read, ref=ref, alt=alt)
+        return replace(read, contig_length=self.contig_length)

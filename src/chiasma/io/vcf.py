@@ -259,6 +259,7 @@ class _Reader:
         if not self.sites.contig and self.wanted is not None and self.others:
             match_contig(self.wanted.contig, self.others, where=self.path)
         known = self.header.lengths.get(self.sites.contig)
+        self.sites.contig_length = known
         last = self.sites.positions[-1] if self.sites.positions else -1
         length = known or last + 1
         start, end = (self.wanted.start, self.wanted.end or length) if self.wanted else (0, length)

@@ -45,6 +45,7 @@ def read_vcf_zarr(
             if wanted := sites.judge(names, position, passed=bool(store.passed[offset + row])):
                 sites.add(genotypes[row], position, wanted=wanted, unphased=int(loose[row]))
     last = sites.positions[-1] if sites.positions else -1
+    sites.contig_length = store.lengths.get(contig)
     return sites.read(start=start, end=max(end, last + 1))
 
 

@@ -1,4 +1,4 @@
-"""From VCF, VCF Zarr, tree sequences or ms to windows that a network trained on simulations can read."""
+"""From genotypes to windows that a network trained on simulations can read."""
 
 from __future__ import annotations
 
@@ -10,86 +10,46 @@ from typing import Any, Literal
 import numpy as np
 
 from chiasma.core.config import Config
-from chiasma.core.errors import InputError, InsufficientDataError, UsageError
+from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.simulated import Simulated
 from chiasma.encode.haplotypes import Window, iter_windows, segregating
-from chiasma.io.sites import HaplotypeRead, read_sample_table
+from chiasma.io.sites import HaplotypeRead
+from chiasma.workflow.loading.genotypes import GenotypeChoice, Genotypes, read_genotypes, window_columns
 
 FEWEST_SITES = 10
 """Segregating sites below which a window is skipped: little can be said, and few simulations were so empty."""
 
 
-def read_haplotypes(
-    path: Path | str,
-    *,
-    region: str | None = None,
-    samples: str | None = None,
-    populations: tuple[str, ...] | None = None,
-) -> HaplotypeRead:
-    """Read haplotypes by what the name of the file says: .trees, .tsz, .ms, .vcz, .zarr, .bed, .h5, else VCF or BCF.
-
-    .bed is PLINK's, .h5 and .hdf5 scikit-allel's; neither tells phase, so their heterozygous genotypes have none.
-
-    Args:
-        path: the file or store.
-        region: `CONTIG:FIRST-LAST`, 1-based and both ends included.
-        samples: `FILE` or `FILE:COLUMN`, a table of samples; `FILE:COLUMN=NAME,NAME` keeps these populations.
-        populations: populations to keep, in this order; instead of those in `samples`.
-    """
-    name = str(path).removesuffix(".gz").rstrip("/")
-    table = None
-    if samples:
-        text, _, named = samples.partition("=")
-        table = read_sample_table(text)
-        populations = populations or (tuple(named.split(",")) if named else None)
-    if name.endswith((".trees", ".tsz", ".ms", ".msOut")):
-        if table is not None or populations:
-            raise UsageError("a table of samples is of use with VCF only", where=path)
-        if name.endswith((".trees", ".tsz")):
-            from chiasma.io.trees import read_trees
-
-            return read_trees(path, region=region)
-        from chiasma.io.ms import read_ms
-
-        replicates = read_ms(path)
-        if region or len(replicates) > 1:
-            raise UsageError("an ms file of one replicate, without a region, is needed", where=path)
-        return HaplotypeRead(replicates[0])
-    if name.endswith((".vcz", ".zarr")):
-        from chiasma.io.vcf_zarr import read_vcf_zarr
-
-        return read_vcf_zarr(path, region=region, samples=table, populations=populations)
-    if name.endswith(".bed"):
-        from chiasma.io.plink import read_plink
-
-        return read_plink(path, region=region, samples=table, populations=populations)
-    if name.endswith((".h5", ".hdf5")):
-        from chiasma.io.allel_hdf5 import read_allel_hdf5
-
-        return read_allel_hdf5(path, phased=False, region=region, samples=table, populations=populations)
-    from chiasma.io.vcf import read_vcf
-
-    return read_vcf(path, region=region, samples=table, populations=populations)
+LEAST_ACCESSIBLE = 0.5
+"""Share of a window's bases that the mask must leave (pg-gan's rule, Wang et al. 2021)."""
 
 
 @dataclass(frozen=True, eq=False)
 class WindowSource:
-    """Haplotypes and the windows to cut from them: what takes the place of a simulator's configuration."""
+    """What takes the place of a simulator's configuration.
+
+    Attributes:
+        haplotypes: of the region, segregating sites only.
+        windows: to cut from them.
+        sizes: haplotypes of each population, in row order.
+    """
 
     haplotypes: Haplotypes
     windows: tuple[Window, ...]
+    sizes: tuple[int, ...] = ()
 
 
 def cut_window(source: WindowSource, run_seed: int, index: int) -> dict[str, np.ndarray]:
-    """One window as a simulator would give it: alleles, positions, region."""
+    """One window as a simulator would give it: alleles, positions, region, sizes."""
     window = source.windows[index]
     part = source.haplotypes.region(window.start, window.end)
     region = np.array([window.start, window.end])
-    return {"alleles": part.alleles, "positions": part.positions, "region": region}
+    sizes = np.array(source.sizes if sum(source.sizes) == len(part.alleles) else [len(part.alleles)])
+    return {"alleles": part.alleles, "positions": part.positions, "region": region, "sizes": sizes}
 
 
 def load_haplotypes(
@@ -97,67 +57,123 @@ def load_haplotypes(
     config: Config,
     *,
     target: Target,
-    region: str | None = None,
-    samples: str | None = None,
+    choice: GenotypeChoice = GenotypeChoice(),  # noqa: B008
     seed: int = 1,
     haplotypes: Literal["trained", "all"] = "trained",
 ) -> tuple[Dataset, Intervals]:
     """Windows of real haplotypes, as long as the simulated regions, for the encoder that training used.
 
-    Windows with fewer than FEWEST_SITES segregating sites are skipped and counted. `trained` draws as many haplotypes
-    as the network was trained with, the same for all windows, from `seed`; a network sees other numbers of rare
-    variants in other numbers of haplotypes, so `all` is for networks trained on about as many.
+    Windows with fewer than FEWEST_SITES segregating sites, and those that a mask leaves less than LEAST_ACCESSIBLE of,
+    are skipped and counted. `trained` draws as many haplotypes as the network was trained with, the same for all
+    windows, from `seed`; a network sees other numbers of rare variants in other numbers of haplotypes, so `all` is for
+    networks trained on about as many.
+
+    Args:
+        path: genotypes of any format.
+        config: of the method, whose folder has examples.py with `design`, `sample_sizes` and, where a configuration
+            may read derived alleles, `reads_derived`.
+        target: what the network predicts.
+        choice: region, samples, mask, ancestral alleles, map.
+        seed: of the haplotypes drawn.
+        haplotypes: as many as in training, or all.
+
+    Returns:
+        The windows, with columns chrom, start, end, n_sites and those of `window_columns`; and their places.
 
     Raises:
-        InputError: phase is unknown. InsufficientDataError: too few haplotypes, or no window with enough sites.
+        InputError: phase is unknown, or the network reads derived alleles and none are known.
+        InsufficientDataError: too few haplotypes, or no window with enough sites.
     """
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
-    read = read_haplotypes(path, region=region, samples=samples)
-    _require_phase(read, path)
-    kept, note = _choose_rows(read.haplotypes, examples.sample_sizes(config), seed, haplotypes=haplotypes, where=path)
+    found = read_genotypes(path, choice)
+    require_phase(found.read, path)
+    if getattr(examples, "reads_derived", lambda config: False)(config):
+        require_polarised(found.read, path)
+    sizes = examples.sample_sizes(config)
+    kept, note = choose_rows(found.read.haplotypes, sizes, seed, haplotypes=haplotypes, where=path)
     kept = kept.take_sites(np.flatnonzero(segregating(kept.alleles)))
-    windows = list(iter_windows(kept, length=examples.design(config).length))
-    used = tuple(window for window in windows if window.n_sites >= FEWEST_SITES)
-    skips = list(read.skips)
-    if len(windows) > len(used):
-        few = [f"{kept.contig}:{w.start:.0f}-{w.end:.0f}" for w in windows if w.n_sites < FEWEST_SITES]
-        skips.append(Skip(f"windows with fewer than {FEWEST_SITES} segregating sites", len(few), tuple(few[:3])))
+    length = examples.design(config).length
+    used, columns, few = _usable_windows(found, kept, length)
+    skips = (*found.read.skips, *few)
     if not used:
         raise InsufficientDataError(
-            "no window has enough segregating sites",
+            "no window can be used",
             where=path,
-            got="; ".join(map(str, skips)) or f"a region of {kept.length:.0f} bases",
-            expected=f"{FEWEST_SITES} or more in {examples.design(config).length:,} bases",
+            got="; ".join(map(str, skips)) or f"a region of {kept.length:,.0f} bases",
+            expected=f"windows of {length:,.0f} bases with {FEWEST_SITES} or more segregating sites",
         )
-    starts, ends = (np.array([getattr(w, side) for w in used]).astype(np.int64) for side in ("start", "end"))
-    sites = np.array([w.n_sites for w in used])
-    intervals = make_intervals([kept.contig] * len(used), starts, ends, columns={"n_sites": sites})
-    columns = {"chrom": intervals.chrom, "start": starts, "end": ends, "n_sites": sites}
+    intervals = make_intervals(
+        [kept.contig] * len(used), columns["start"], columns["end"], columns={"n_sites": columns["n_sites"]}
+    )
     data = Dataset(
         ids=intervals.names,
-        x=Simulated(cut_window, WindowSource(kept, used), seed, np.arange(len(used))),
+        x=Simulated(cut_window, WindowSource(kept, used, sizes), seed, np.arange(len(used))),
         target=Target("none", np.zeros(0), target.names, target.unit),
         unit=np.arange(len(used)),
         unit_name="window",
-        columns=columns,
-        skips=tuple(skips),
+        columns={"chrom": intervals.chrom, **columns},
+        skips=skips,
         notes={"haplotypes": note},
     )
     return data, intervals
 
 
-def _require_phase(read: HaplotypeRead, path: Path | str) -> None:
+def _usable_windows(
+    found: Genotypes, kept: Haplotypes, length: float
+) -> tuple[tuple[Window, ...], dict[str, np.ndarray], list[Skip]]:
+    """Windows with enough sites and enough accessible bases, what is known of each, and why the others are left out."""
+    windows = list(iter_windows(kept, length=length))
+    starts, ends = (np.array([getattr(w, side) for w in windows], np.float64) for side in ("start", "end"))
+    sites = np.array([w.n_sites for w in windows], np.int64)
+    columns = {"start": starts.astype(np.int64), "end": ends.astype(np.int64), "n_sites": sites}
+    columns |= window_columns(found, starts, ends)
+    hidden = columns.get("accessible", np.ones(len(windows))) < LEAST_ACCESSIBLE
+    reasons = {
+        f"windows of which the mask leaves less than {LEAST_ACCESSIBLE:.0%}": hidden,
+        f"windows with fewer than {FEWEST_SITES} segregating sites": ~hidden & (sites < FEWEST_SITES),
+    }
+    skips = []
+    for reason, which in reasons.items():
+        if which.any():
+            names = [f"{kept.contig}:{windows[i].start:.0f}-{windows[i].end:.0f}" for i in np.flatnonzero(which)[:3]]
+            skips.append(Skip(reason, int(which.sum()), tuple(names)))
+    use = np.flatnonzero(~hidden & (sites >= FEWEST_SITES))
+    return tuple(windows[i] for i in use), {name: values[use] for name, values in columns.items()}, skips
+
+
+def require_polarised(read: HaplotypeRead, path: Path | str) -> None:
+    """Refuse haplotypes of which it is not known which allele is derived.
+
+    Raises:
+        InputError: they are not polarised.
+    """
+    if not read.haplotypes.polarised:
+        raise InputError(
+            "this model reads derived alleles, and the ancestral ones are not known",
+            where=path,
+            got="reference and alternative alleles",
+            expected="--ancestral AA (the file's INFO AA), a FASTA, a VCF with INFO AA, or a table",
+            do="add --ancestral, or fit a model that codes by the minor allele (--encoding.orient minor)",
+        )
+
+
+def require_phase(read: HaplotypeRead, path: Path | str) -> None:
+    """Refuse haplotypes of which some have no known phase.
+
+    Raises:
+        InputError: heterozygous genotypes without phase.
+    """
     if not read.haplotypes.phased:
         raise InputError(
             "genotypes are not phased",
             where=path,
             got=f"{read.n_unphased} heterozygous genotypes without phase",
             expected="phased genotypes (0|1)",
-            do="phase them first, for instance with SHAPEIT5 or Beagle",
+            do="phase them first, for instance with SHAPEIT5 or Beagle; of HDF5 that is phased, add --phased",
         )
 
 
-def _choose_rows(
+def choose_rows(
     all_rows: Haplotypes, sizes: tuple[int, ...], seed: int, *, haplotypes: str, where: Any
 ) -> tuple[Haplotypes, str]:
     """The rows a network reads, in population order, and a sentence on what was done."""

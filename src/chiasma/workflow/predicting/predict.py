@@ -13,11 +13,14 @@ from chiasma.core.errors import UsageError
 from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.intervals import Intervals
 from chiasma.fit.contracts import STUDY
+from chiasma.io.tables import CONTAINERS
 from chiasma.workflow.evaluating.evaluate import apply_calibration
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.training import too_short
 from chiasma.workflow.loading.groups import add_study
 from chiasma.workflow.model import OwnModel, resolve_model
+from chiasma.workflow.predicting.containers import write_container
+from chiasma.workflow.predicting.pair import align_columns
 from chiasma.workflow.predicting.predictions import (
     conformal_sets,
     output_suffix,
@@ -28,6 +31,9 @@ from chiasma.workflow.predicting.predictions import (
 
 _TABLES = ("view", "matrix", "test_view", "test_matrix")
 """Names under which matrices come."""
+_OF_GENOTYPES = ("mask", "ancestral", "map", "phased")
+_OF_WINDOWS = ("accessible", "map_rate")
+"""What mask and map tell of each window, beside its prediction."""
 
 
 def predict(
@@ -43,8 +49,8 @@ def predict(
 
     Args:
         model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
-        inputs: the card's inputs by name, or {"input": FILE} for the first of them; for genotypes also region,
-            samples.
+        inputs: the card's inputs by name, or {"input": FILE} for the first of them; for genotypes also those of
+            `GenotypeChoice`: region, samples, mask, ancestral, map, phased.
         output: where to write; the suffix chooses the format (see `write_table`).
         device: auto, cpu, cuda or mps.
         seed: root of any choice made on the way (which haplotypes of too many).
@@ -72,6 +78,9 @@ def predict(
     if tracks:
         raise UsageError("this model gives no tracks along windows", where="--track", got=" ".join(tracks))
     data, where = read_new(fitted, inputs, seed=seed)
+    if isinstance(fitted, Fitted) and fitted.method.card.data == "pair":
+        columns = align_columns(fitted, data)
+        return _written(fitted, data, columns, output), data.skips
     if isinstance(fitted, OwnModel):
         fitted = fitted.measured(data)
     remarks = fitted.remarks(data) if isinstance(fitted, OwnModel) else too_short(data.x, fitted.meta.get("task", {}))
@@ -79,9 +88,24 @@ def predict(
         print(remark, file=sys.stderr, flush=True)
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
+    columns |= {name: data.columns[name] for name in _OF_WINDOWS if name in data.columns}
+    if output is not None and output_suffix(output) in CONTAINERS:
+        return _written(fitted, data, columns, output), data.skips
     if output is not None:
         write_table(output, columns, intervals=where, fasta=inputs.get("fasta"))
     return columns, data.skips
+
+
+def _written(
+    fitted: Fitted | OwnModel, data: Dataset, columns: dict[str, Any], output: Path | str | None
+) -> dict[str, Any]:
+    """The columns, after they were written where that was asked: into a container with what belongs to them."""
+    if output is not None and output_suffix(output) in CONTAINERS and isinstance(fitted, Fitted):
+        for remark in write_container(output, fitted, data, columns):
+            print(remark, file=sys.stderr, flush=True)
+    elif output is not None:
+        write_table(output, columns)
+    return columns
 
 
 def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int) -> tuple[Dataset, Intervals | None]:
@@ -92,20 +116,19 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
         return _read_sequences(given, target=None, length=fitted.length)
     card = fitted.method.card
     _require_files(given, first=card.inputs[0].name)
+    for name in _OF_GENOTYPES if card.data != "simulations" else ():
+        if name in given:
+            raise UsageError(f"{card.name} reads no genotypes", where=f"--{name}", got=given[name], do="leave it out")
     if card.data == "sequences":
         # As long as the fit read them: what the network crops or pads, its task does, here as there.
         return _read_sequences(given, target=fitted.target, length=fitted.meta.get("length"))
     if card.data == "simulations":
+        from chiasma.workflow.loading.genotypes import GenotypeChoice
         from chiasma.workflow.loading.haplotypes import load_haplotypes
 
-        return load_haplotypes(
-            str(given.get("input") or given["genotypes"]),
-            fitted.config,
-            target=fitted.target,
-            region=given.get("region"),
-            samples=given.get("samples"),
-            seed=seed,
-        )
+        path = str(given.get("input") or given["genotypes"])
+        choice = GenotypeChoice.of(given)
+        return load_haplotypes(path, fitted.config, target=fitted.target, choice=choice, seed=seed)
     if card.data == "pair":
         from chiasma.workflow.loading.pair import load_query
 
