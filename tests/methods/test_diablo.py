@@ -11,6 +11,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.diablo.config import Config, breast_tcga, default
 from chiasma.methods.omics.diablo.examples import example
 from chiasma.methods.omics.diablo.model import Diablo, build
+from chiasma.stats.pls.block_perf import perf_folds
 from chiasma.stats.pls.plsda_prediction import decide
 
 VIEWS = ("mrna", "mirna", "protein")
@@ -212,6 +213,52 @@ def test_error_of_every_number_of_components_by_distance_and_vote():
     assert worth.loc["centroids", "weighted"] in (1, 2) and worth.shape == (3, 2)
     with pytest.raises(UsageError, match="perf_repeats"):
         Diablo(keep_x=(5, 5)).fit(data.x, data.target.values).components_worth_having()
+
+
+def test_errors_by_component_tune_anew_in_every_fold():
+    """Each fold once more by a whole fit to its train part, which tunes for itself and keeps units together."""
+    data = example(3)
+    x = {name: block.values for name, block in data.x.blocks.items()}
+    y, groups = data.target.values, np.arange(60) // 2 * 2
+    model = Diablo(tune_grid=(2, 6), tune_folds=3, perf_repeats=1, perf_folds=3).fit(x, y, groups=groups)
+    fold = perf_folds(y, model._config(), groups)[0]
+    assert all(len(np.unique(fold[groups == unit])) == 1 for unit in np.unique(groups))
+    wrong = np.zeros(60, dtype=bool)
+    kept = []
+    for number in range(3):
+        held = fold == number
+        alone = Diablo(tune_grid=(2, 6), tune_folds=3)
+        alone.fit({name: block[~held] for name, block in x.items()}, y[~held], groups=groups[~held])
+        wrong[held] = alone.predict({name: block[held] for name, block in x.items()}) != y[held]
+        kept.append(alone.keep_x_)
+    rows = pd.DataFrame(model.perf_).set_index(["component", "distance", "vote"])
+    assert rows.loc[(2, "centroids", "weighted"), "overall"] == pytest.approx(wrong.mean())
+    assert any(one != model.keep_x_ for one in kept), "the same choice in every fold would show nothing"
+
+
+def test_in_noise_the_error_is_chance_unless_the_choice_saw_the_samples():
+    """Few samples of many features of nothing: keep_x tuned on all samples makes the error of the folds too small."""
+
+    def error(seed: int, *, faithful: bool) -> float:
+        random = np.random.default_rng(seed)
+        x = {name: random.standard_normal((30, width)) for name, width in (("a", 300), ("b", 200))}
+        settings = {"tune_grid": (1, 3, 10, 40, 150), "tune_folds": 3, "perf_repeats": 2, "perf_folds": 5}
+        model = Diablo(ncomp=1, faithful=faithful, random_state=seed, **settings).fit(x, np.repeat([0, 1], 15))
+        rows = pd.DataFrame(model.perf_).query("distance == 'centroids' and vote == 'weighted'")
+        return float(rows["ber"].mean())
+
+    nested, reused = (np.mean([error(seed, faithful=faithful) for seed in range(5)]) for faithful in (False, True))
+    assert 0.47 < nested < 0.63
+    assert reused < nested - 0.04
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+def test_a_given_choice_is_the_same_in_every_fold(faithful):
+    data = example(0)
+    model = Diablo(keep_x=(5, 5), perf_repeats=1, perf_folds=4, faithful=faithful)
+    rows = pd.DataFrame(model.fit(data.x, data.target.values).perf_)
+    again = pd.DataFrame(model.set_params(tune_grid=(1,)).fit(data.x, data.target.values).perf_)
+    pd.testing.assert_frame_equal(rows, again)
 
 
 @pytest.mark.realdata

@@ -19,7 +19,47 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ViewsRepresentation(TransformerMixin, BaseEstimator, ABC):
+class NamedViews:
+    """Names of views and of their features, which estimators over several views keep, and look for in new samples.
+
+    Attributes:
+        views_: names, in the order of the fit.
+        feature_names_: of each view; VIEW_0, VIEW_1, ... where it came without.
+        named_: whether a view came with names of its features.
+    """
+
+    def _name(self, data: Arrays) -> None:
+        self.views_ = list(data.values)
+        self.named_ = {name: data.features[name] is not None for name in self.views_}
+        self.feature_names_ = {
+            name: data.features[name]
+            if self.named_[name]
+            else np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
+            for name, values in data.values.items()
+        }
+
+    def _constant(self, data: Arrays) -> dict[str, list[str]]:
+        """Names of the features that do not vary, by view."""
+        return {
+            name: [str(self.feature_names_[name][column]) for column in constant_columns(values)]
+            for name, values in data.values.items()
+        }
+
+    def _aligned(self, data: Arrays) -> dict[str, np.ndarray]:
+        """Views of new samples (sample, feature), features in the order of the fit; whole views may be absent."""
+        return align(data, self.feature_names_, named=self.named_)
+
+    def _name_facts(self) -> dict[str, Any]:
+        """JSON-ready facts that `_restore_names` takes back."""
+        features = {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()}
+        return {"views": self.views_, "features": features, "named": self.named_}
+
+    def _restore_names(self, facts: Mapping[str, Any]) -> None:
+        self.views_, self.named_ = list(facts["views"]), dict(facts["named"])
+        self.feature_names_ = {name: np.asarray(facts["features"][name], dtype=object) for name in self.views_}
+
+
+class ViewsRepresentation(NamedViews, TransformerMixin, BaseEstimator, ABC):
     """Base of the estimators that place the samples of several views on common factors; made to be subclassed.
 
     A subclass names its configuration in `config_class`, has its fields as constructor parameters, fits in `fit` with
@@ -27,9 +67,6 @@ class ViewsRepresentation(TransformerMixin, BaseEstimator, ABC):
     number from two; `factor_stem` is what its factors are called.
 
     Attributes:
-        views_: names, in the order of the fit.
-        feature_names_: of each view.
-        named_: whether a view came with names of its features.
         constant_features_: features that do not vary in the train part and have no say, by view.
     """
 
@@ -81,15 +118,9 @@ class ViewsRepresentation(TransformerMixin, BaseEstimator, ABC):
         if empty.any():
             rows = [str(row) for row in np.flatnonzero(empty)]
             raise ViewsError(f"{len(rows)} samples have no value in any view", got=list_some(rows), do="leave them out")
-        self.views_ = names
-        self.named_ = {name: data.features[name] is not None for name in names}
-        self.feature_names_, self.constant_features_ = {}, {}
+        self._name(data)
+        self.constant_features_ = self._constant(data)
         for name, values in data.values.items():
-            features = data.features[name]
-            if features is None:
-                features = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
-            self.feature_names_[name] = features
-            self.constant_features_[name] = [str(features[column]) for column in constant_columns(values)]
             if len(self.constant_features_[name]) == values.shape[1]:
                 raise ViewsError("no feature varies", where=f"view {name}", got=f"{values.shape[1]} constant features")
         return data
@@ -97,7 +128,7 @@ class ViewsRepresentation(TransformerMixin, BaseEstimator, ABC):
     def _new(self, X: Any) -> dict[str, np.ndarray]:
         """Views of new samples (sample, feature), features in the order of the fit; whole views may be absent."""
         check_is_fitted(self, "views_")
-        return align(to_arrays(X), self.feature_names_, named=self.named_)
+        return self._aligned(to_arrays(X))
 
     def _tables(self, values: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
         """Values of each view (feature, factor) as DataFrames."""
@@ -118,18 +149,12 @@ class ViewsRepresentation(TransformerMixin, BaseEstimator, ABC):
 
     def _facts(self) -> dict[str, Any]:
         """JSON-ready facts that `_restored` takes back."""
-        return {
-            "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
-            "named": self.named_,
-            "constant": self.constant_features_,
-        }
+        return self._name_facts() | {"constant": self.constant_features_}
 
     @classmethod
     def _restored(cls, config: Config, facts: Mapping[str, Any]) -> Self:
         """An estimator with that configuration and those facts, its learnt arrays still missing."""
         self = cls(**{name: getattr(config, name) for name in type(config).model_fields})
-        self.feature_names_ = {name: np.asarray(names, dtype=object) for name, names in facts["features"].items()}
-        self.views_ = list(self.feature_names_)
-        self.named_ = dict(facts["named"])
+        self._restore_names(facts)
         self.constant_features_ = {name: list(names) for name, names in facts["constant"].items()}
         return self

@@ -15,7 +15,7 @@ from chiasma.stats.pls.block_components import left_over
 from chiasma.stats.pls.block_plsda import PlsdaRules, Prepared, assemble, prepare
 from chiasma.stats.pls.block_scaling import learn_study_scaling
 from chiasma.stats.pls.plsda_config import Distance
-from chiasma.stats.pls.plsda_prediction import Ties, Vote, decide
+from chiasma.stats.pls.plsda_prediction import NO_CLASS, Ties, Vote, decide
 from chiasma.stats.pls.sgcca import Block, Component, find_component, start
 
 Choice = tuple[int, ...]
@@ -71,7 +71,6 @@ class _Fold:
         self,
         values: Mapping[str, np.ndarray],
         codes: np.ndarray,
-        n_classes: int,
         held_out: np.ndarray,
         rules: PlsdaRules,
         study: np.ndarray | None,
@@ -81,7 +80,8 @@ class _Fold:
         train = {name: block[~held_out] for name, block in values.items()}
         self.rules, self.of_component = rules, rules.of_component()
         inside = None if study is None else study[~held_out]
-        self.prepared: Prepared = prepare(train, codes[~held_out], n_classes, rules, study=inside)
+        self.classes, own = np.unique(codes[~held_out], return_inverse=True)  # a study left out may hold all of a class
+        self.prepared: Prepared = prepare(train, own, len(self.classes), rules, study=inside)
         if study is not None and inside is not None:
             for name, block in self.test.items():
                 scaling = learn_study_scaling(train[name], inside, scale=rules.scale)
@@ -95,7 +95,7 @@ class _Fold:
         """Class of each held-out sample (sample,) with this choice at the next component."""
         model = assemble(self.prepared, [*self.components, self.component(choice, warm=warm)])
         verdict = decide(model, self.test, distance=tuning.distance, vote=tuning.vote, ties=tuning.ties)
-        return verdict.classes
+        return np.append(self.classes, NO_CLASS)[verdict.classes]
 
     def component(self, choice: Choice, *, warm: bool = False) -> Component:
         """The next component; `warm` starts from the one found last, which needs fewer sweeps."""
@@ -112,23 +112,33 @@ class _Fold:
         self.last = None
 
 
-def tuning_folds(codes: np.ndarray, config: Any, groups: Any) -> list[np.ndarray] | None:
-    """Fold of each sample (sample,) in each repeat of the tuning; None where a class has too few units for folds.
+def repeated_folds(
+    codes: np.ndarray, groups: Any, *, folds: int, repeats: int, seed: int, key: str
+) -> list[np.ndarray] | None:
+    """Fold of each sample (sample,) in each repeat; None where there are no repeats or a class has too few units.
 
     Args:
         codes: class of each sample (sample,).
-        config: tune_folds, tune_repeats and random_state.
         groups: unit of each sample (sample,) that no fold divides, or None.
+        folds: at most the units of the smallest class.
+        repeats: how often they are drawn.
+        seed, key: of the draws.
     """
     unit = np.arange(len(codes)) if groups is None else np.unique(groups, return_inverse=True)[1]
     classes = np.unique(codes)
-    n_folds = min(config.tune_folds, *(len(np.unique(unit[codes == code])) for code in classes))
-    if n_folds < 2 or len(classes) < 2:
+    n_folds = min(folds, *(len(np.unique(unit[codes == code])) for code in classes))
+    if repeats == 0 or n_folds < 2 or len(classes) < 2:
         return None
     return [
-        stratified_folds(codes, n_folds, random=generator(config.random_state, "tune", repeat), unit=unit)
-        for repeat in range(config.tune_repeats)
+        stratified_folds(codes, n_folds, random=generator(seed, key, repeat), unit=unit) for repeat in range(repeats)
     ]
+
+
+def tuning_folds(codes: np.ndarray, config: Any, groups: Any) -> list[np.ndarray] | None:
+    """As `repeated_folds`, of a configuration with tune_folds, tune_repeats and random_state."""
+    return repeated_folds(
+        codes, groups, folds=config.tune_folds, repeats=config.tune_repeats, seed=config.random_state, key="tune"
+    )
 
 
 def tune_keep(
@@ -144,7 +154,7 @@ def tune_keep(
 
     Args:
         values: block name to (sample, feature).
-        codes: class of each sample (sample,), all of 0 .. largest present.
+        codes: class of each sample (sample,).
         rules: of the model; its `keep` is not used.
         tuning: grids and judgement.
         folds: fold of each sample (sample,), once for each repeat. Scaling, selection and the start of the
@@ -155,15 +165,13 @@ def tune_keep(
         The choice with the least balanced error rate (mean over repeats), of equals the one that keeps the
         smallest share of features.
     """
-    n_classes = int(codes.max()) + 1
     names = list(values)
     grid = [tuple(sorted({min(k, values[name].shape[1]) for k in tuning.grid[name]})) for name in names]
     search = tuning.search
     if search == "auto":
         search = "full" if np.prod([len(options) for options in grid]) <= MOST_COMBINATIONS else "coordinate"
     repeats = [
-        [_Fold(values, codes, n_classes, numbers == number, rules, study) for number in np.unique(numbers)]
-        for numbers in folds
+        [_Fold(values, codes, numbers == number, rules, study) for number in np.unique(numbers)] for numbers in folds
     ]
     sizes = [values[name].shape[1] for name in names]
     chosen: list[Choice] = []

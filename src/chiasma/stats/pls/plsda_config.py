@@ -29,6 +29,19 @@ class PlsdaConfig(Config):
     )
 
 
+class PerfConfig(Config):
+    """How many components are worth having is told by folds inside the train part."""
+
+    perf_repeats: int = Field(
+        default=0,
+        ge=0,
+        description="repeats of cross-validation inside the train part that tell the error of one component, two, ... "
+        "by every distance; 3 or more choose a number of components; what is tuned is tuned anew in each fold; 0: none",
+    )
+    perf_folds: int = Field(default=10, ge=2, description="folds of that, at most the size of the smallest class")
+    random_state: int = Field(default=0, description="seed of the folds, the only randomness")
+
+
 class TuningConfig(Config):
     """How many features are kept is tried out in folds inside the train part."""
 

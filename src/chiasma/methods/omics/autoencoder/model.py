@@ -23,7 +23,8 @@ from chiasma.methods.omics.autoencoder.reconstruction import pictures, reconstru
 from chiasma.methods.omics.autoencoder.task import ViewsTask
 from chiasma.nn.multiview_autoencoder import MultiviewAutoencoder, ViewShape
 from chiasma.stats.pls.block_scaling import Scaling
-from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
+from chiasma.stats.views import ViewsError, to_arrays
+from chiasma.stats.views_representation import NamedViews
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,15 +35,14 @@ _LEAST_TO_HOLD_OUT = 20
 """Samples below which none are kept to choose the epoch by."""
 
 
-class Autoencoder(TransformerMixin, BaseEstimator):
+class Autoencoder(NamedViews, TransformerMixin, BaseEstimator):
     """Factors from which a network rebuilds every view of a sample, each by its own likelihood.
 
     The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. In the
     variational kind samples may lack views in the fit and later; whatever is absent is predicted from the rest.
+    Further fitted attributes are those of `NamedViews`.
 
     Attributes:
-        views_: names, in the order of the fit.
-        feature_names_: of each view.
         likelihoods_: of each view, as asked for or found.
         weights_: of the network, by name.
         n_parameters_: trainable parameters.
@@ -196,9 +196,6 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         arrays |= {f"sd/{name}": one.scaling.sd for name, one in self.inputs_.items()}
         arrays["factors"] = self.factors_
         facts = {
-            "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
-            "views": self.views_,
-            "named": self.named_,
             "likelihoods": self.likelihoods_,
             "sizes": {name: one.size for name, one in self.inputs_.items()},
             "log1p": {name: one.log1p for name, one in self.inputs_.items()},
@@ -206,14 +203,13 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             "history": self.history_,
             "validation": self.validation_,
         }
-        return {name: np.ascontiguousarray(values) for name, values in arrays.items()}, facts
+        return {name: np.ascontiguousarray(values) for name, values in arrays.items()}, self._name_facts() | facts
 
     @classmethod
     def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
         """The estimator that `state` was taken from."""
         self = cls(**{name: getattr(config, name) for name in type(config).model_fields})
-        self.views_, self.named_ = list(meta["views"]), dict(meta["named"])
-        self.feature_names_ = {name: np.asarray(meta["features"][name], dtype=object) for name in self.views_}
+        self._restore_names(meta)
         self.likelihoods_ = {name: meta["likelihoods"][name] for name in self.views_}
         self.inputs_ = {
             name: ViewInput(
@@ -235,16 +231,6 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         given = {name: value for name, value in self.get_params(deep=False).items() if value is not None}
         return Config.parse(given, source="Autoencoder")
 
-    def _name(self, data: Arrays) -> None:
-        self.views_ = list(data.values)
-        self.named_ = {name: data.features[name] is not None for name in self.views_}
-        self.feature_names_ = {}
-        for name, values in data.values.items():
-            names = data.features[name]
-            if names is None:
-                names = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
-            self.feature_names_[name] = names
-
     def _widths(self) -> dict[str, int]:
         return {name: len(self.feature_names_[name]) for name in self.views_}
 
@@ -252,7 +238,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         """Values of every view of the fit, NaN where absent, and whether a sample has a view (sample, view)."""
         check_is_fitted(self)
         data = to_arrays(X)
-        aligned = align(data, self.feature_names_, named=self.named_)
+        aligned = self._aligned(data)
         blank = {name: np.full((data.n_samples, width), np.nan) for name, width in self._widths().items()}
         values = {name: aligned.get(name, blank[name]) for name in self.views_}
         return values, _present(values, data.n_samples, needs_all=self._config().kind == "plain")

@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chiasma.stats.pls.plsda_config import Distance, PlsdaConfig, TuningConfig, check_keep
+from chiasma.stats.pls.plsda_config import Distance, PerfConfig, PlsdaConfig, TuningConfig, check_keep
 
 Keep = int | tuple[int, ...]
 
 
-class Config(TuningConfig, PlsdaConfig):
+class Config(TuningConfig, PerfConfig, PlsdaConfig):
     """What a DIABLO model is made of; the defaults are those of mixOmics but for `keep_x`, which is tuned."""
 
     keep_x: dict[str, Keep] | tuple[int, ...] | None = Field(
@@ -36,8 +36,9 @@ class Config(TuningConfig, PlsdaConfig):
     )
     faithful: bool = Field(
         default=False,
-        description="vote as mixOmics does: nobody wins a tied majority and the last class a tied weighted vote, its "
-        "Mahalanobis formula, and its weighted average, which is the response of the view of most weight",
+        description="as mixOmics: nobody wins a tied majority and the last class a tied weighted vote, its Mahalanobis "
+        "formula, its weighted average, which is the response of the view of most weight, and errors by component "
+        "(perf_repeats) with the keep_x that was tuned on all samples of the train part, which is optimistic",
     )
     tune_search: Literal["auto", "full", "coordinate", "halving"] = Field(
         default="auto",
@@ -47,13 +48,6 @@ class Config(TuningConfig, PlsdaConfig):
     tune_grids: dict[str, tuple[int, ...]] = Field(
         default_factory=dict, description="candidates by view, {view = [5, 10]}, where they are not those of tune_grid"
     )
-    perf_repeats: int = Field(
-        default=0,
-        ge=0,
-        description="repeats of cross-validation inside the train part that tell the error of one component, two, ... "
-        "by every distance and vote, once keep_x is known; 3 or more choose a number of components; 0: none",
-    )
-    perf_folds: int = Field(default=10, ge=2, description="folds of that, at most the size of the smallest class")
 
     @model_validator(mode="after")
     def _lengths(self) -> Config:

@@ -13,12 +13,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from chiasma.core.errors import UsageError
-from chiasma.core.rng import generator
 from chiasma.methods.omics.diablo.config import Config
-from chiasma.stats.folds import stratified_folds
-from chiasma.stats.matrix_input import constant_columns
 from chiasma.stats.pls.block_design import keep_by_view, make_design
-from chiasma.stats.pls.block_perf import choices, cross_validated_errors
+from chiasma.stats.pls.block_perf import choices, cross_validated_errors, perf_folds
 from chiasma.stats.pls.block_plsda import PlsdaRules, fit_block_plsda
 from chiasma.stats.pls.block_summary import average_variance_explained, explained_variance, similarity
 from chiasma.stats.pls.block_tuning import Tuning, TuningRules, tune_keep, tuning_folds
@@ -27,7 +24,8 @@ from chiasma.stats.pls.plsda_prediction import NO_CLASS, Verdict, decide
 from chiasma.stats.pls.plsda_state import class_profiles, from_arrays, selected_rows
 from chiasma.stats.pls.plsda_state import to_arrays as state_arrays
 from chiasma.stats.principal_components import feature_correlations
-from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
+from chiasma.stats.views import ViewsError, to_arrays
+from chiasma.stats.views_representation import NamedViews
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,21 +33,21 @@ if TYPE_CHECKING:
     from chiasma.data.results import Figure
 
 
-class Diablo(ClassifierMixin, BaseEstimator):
+class Diablo(NamedViews, ClassifierMixin, BaseEstimator):
     """Sparse discriminant components of several views that agree with each other and with the class.
 
-    The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`.
+    The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. Further fitted
+    attributes are those of `NamedViews`.
 
     Attributes:
         classes_: class labels, sorted (class,).
-        views_: names, in the order of the fit.
-        feature_names_: of each view.
         keep_x_: features kept in each view at each component, given or tuned.
         tuning_: what was tried, or None.
         correlations_: of each view's features with its variates (feature, component).
         heat_: scaled values of the selected features in the train part, as `similarity_` has them (sample, feature).
         codes_: class of each sample of the train part (sample,).
-        perf_: error rates of one component, two, ... by distance and vote in repeated folds; None if not asked for.
+        perf_: error rates of one component, two, ... by distance and vote in repeated folds, in each of which keep_x is
+            tuned anew unless it was given or `faithful`; None if not asked for.
         model_: the fitted BlockPlsda: loadings, variates, weights.
         explained_variance_: share of each view's variance by component, and of the class as "Y".
         ave_: average variance explained of each view, `outer` and `inner`.
@@ -123,12 +121,8 @@ class Diablo(ClassifierMixin, BaseEstimator):
             raise ViewsError("classes and samples differ in number", got=len(labels), expected=data.n_samples)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         self._name(data)
-        rules = self._rules(config, data)
-        self.tuning_ = None
-        if config.keep_x is None:
-            self.tuning_ = self._tune(config, data, codes, rules, groups)
-            keep = self._smallest(data, config) if self.tuning_ is None else self.tuning_.keep
-            rules = self._rules(config.replace(keep_x=keep), data)
+        self.constant_features_ = self._constant(data)
+        rules, self.tuning_ = _tuned(config, data.values, codes, groups)
         self.keep_x_ = dict(rules.keep)
         self.model_ = fit_block_plsda(data.values, codes, len(self.classes_), rules)
         self.n_iter_ = np.array(self.model_.iterations)
@@ -148,7 +142,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
         }
         self.heat_ = np.stack([scaled[name][0][:, column] for name, column in self.similarity_[0]], axis=1)
         self.codes_ = codes
-        self.perf_ = self._perf(config, data, codes, rules, groups)
+        self.perf_ = _perf(config, data.values, codes, rules, groups)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -174,7 +168,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
         """The vote with every view's opinion: its class, response and variates of each sample."""
         check_is_fitted(self, "model_")
         config = self._config()
-        values = align(to_arrays(X), self.feature_names_, named=self.named_)
+        values = self._aligned(to_arrays(X))
         return decide(self.model_, values, distance=config.distance_asked(), vote=config.vote, ties=config.ties())
 
     def transform(self, X: Any) -> dict[str, np.ndarray]:
@@ -260,15 +254,13 @@ class Diablo(ClassifierMixin, BaseEstimator):
         facts = {
             "model": model,
             "classes": self.classes_.tolist(),
-            "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
-            "named": self.named_,
             "keep_x": {name: list(keep) for name, keep in self.keep_x_.items()},
             "tuning": _tuning_facts(self.tuning_),
             "perf": self.perf_,
             "constant": self.constant_features_,
             "similarity": [list(member) for member in members],
         }
-        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, facts
+        return {name: np.ascontiguousarray(array) for name, array in arrays.items()}, self._name_facts() | facts
 
     @classmethod
     def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
@@ -276,9 +268,7 @@ class Diablo(ClassifierMixin, BaseEstimator):
         self = cls(**{name: getattr(config, name) for name in type(config).model_fields})
         self.model_ = from_arrays(arrays, meta["model"])
         self.classes_ = np.asarray(meta["classes"])
-        self.feature_names_ = {name: np.asarray(names, dtype=object) for name, names in meta["features"].items()}
-        self.views_ = list(self.feature_names_)
-        self.named_ = dict(meta["named"])
+        self._restore_names(meta)
         self.keep_x_ = {name: tuple(keep) for name, keep in meta["keep_x"].items()}
         self.tuning_ = _tuning_from(meta["tuning"])
         self.perf_ = meta["perf"]
@@ -296,72 +286,72 @@ class Diablo(ClassifierMixin, BaseEstimator):
         given = self.get_params(deep=False)
         return Config.parse({**given, "tune_grids": given["tune_grids"] or {}}, source="Diablo")
 
-    def _name(self, data: Arrays) -> None:
-        self.views_ = list(data.values)
-        self.named_ = {name: data.features[name] is not None for name in self.views_}
-        self.feature_names_ = {}
-        self.constant_features_ = {}
-        for name, values in data.values.items():
-            names = data.features[name]
-            if names is None:
-                names = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
-            self.feature_names_[name] = names
-            self.constant_features_[name] = [str(feature) for feature in names[constant_columns(values)]]
-
-    def _rules(self, config: Config, data: Arrays) -> PlsdaRules:
-        return PlsdaRules(
-            config.ncomp,
-            keep_by_view(config.keep_x, config.ncomp, {name: block.shape[1] for name, block in data.values.items()}),
-            make_design(config.design, list(data.values)),
-            config.scheme,
-            config.mode,
-            config.init,
-            config.scale,
-            config.tol,
-            config.max_iter,
-            config.near_zero_var,
-        )
-
-    def _tune(self, config: Config, data: Arrays, codes: np.ndarray, rules: PlsdaRules, groups: Any) -> Tuning | None:
-        folds = tuning_folds(codes, config, groups)
-        if folds is None:
-            return None
-        if unknown := [name for name in config.tune_grids if name not in data.values]:
-            raise ViewsError("tune_grids names unknown views", got=", ".join(unknown), expected=", ".join(data.values))
-        grid = dict.fromkeys(data.values, config.tune_grid) | config.tune_grids
-        tuning = TuningRules(
-            grid, config.distance_asked(), config.vote, config.ties(), config.tune_search, config.random_state
-        )
-        return tune_keep(data.values, codes, rules, tuning, folds=folds)
-
-    @staticmethod
-    def _perf(
-        config: Config, data: Arrays, codes: np.ndarray, rules: PlsdaRules, groups: Any
-    ) -> list[dict[str, Any]] | None:
-        unit = np.arange(len(codes)) if groups is None else np.unique(groups, return_inverse=True)[1]
-        n_folds = min(config.perf_folds, *(len(np.unique(unit[codes == code])) for code in np.unique(codes)))
-        if config.perf_repeats == 0 or n_folds < 2:
-            return None
-        folds = [
-            stratified_folds(codes, n_folds, random=generator(config.random_state, "perf", repeat), unit=unit)
-            for repeat in range(config.perf_repeats)
-        ]
-        distances: tuple[Distance, ...] = (
-            "max",
-            "centroids",
-            "mahalanobis-mixomics" if config.faithful else "mahalanobis",
-        )
-        return cross_validated_errors(data.values, codes, rules, folds=folds, distances=distances, ties=config.ties())
-
-    @staticmethod
-    def _smallest(data: Arrays, config: Config) -> dict[str, tuple[int, ...]]:
-        """Where a class is too small for folds: the middle of the grid."""
-        return {name: (config.middle(),) * config.ncomp for name in data.values}
-
 
 def build(config: Config) -> Diablo:
     """The estimator of a configuration."""
     return Diablo(**{name: getattr(config, name) for name in type(config).model_fields})
+
+
+def _rules(config: Config, values: Mapping[str, np.ndarray]) -> PlsdaRules:
+    return PlsdaRules(
+        config.ncomp,
+        keep_by_view(config.keep_x, config.ncomp, {name: block.shape[1] for name, block in values.items()}),
+        make_design(config.design, list(values)),
+        config.scheme,
+        config.mode,
+        config.init,
+        config.scale,
+        config.tol,
+        config.max_iter,
+        config.near_zero_var,
+    )
+
+
+def _tuned(
+    config: Config, values: Mapping[str, np.ndarray], codes: np.ndarray, groups: Any
+) -> tuple[PlsdaRules, Tuning | None]:
+    """Rules of the model, keep_x as given or tuned on these samples; what was tried, None where nothing was.
+
+    Where a class is too small for folds, the middle of the grid.
+    """
+    rules = _rules(config, values)
+    if config.keep_x is not None:
+        return rules, None
+    if unknown := [name for name in config.tune_grids if name not in values]:
+        raise ViewsError("tune_grids names unknown views", got=", ".join(unknown), expected=", ".join(values))
+    folds = tuning_folds(codes, config, groups)
+    if folds is None:
+        return _rules(config.replace(keep_x=(config.middle(),) * config.ncomp), values), None
+    grid = dict.fromkeys(values, config.tune_grid) | config.tune_grids
+    search = TuningRules(
+        grid, config.distance_asked(), config.vote, config.ties(), config.tune_search, config.random_state
+    )
+    found = tune_keep(values, codes, rules, search, folds=folds)
+    return _rules(config.replace(keep_x=found.keep), values), found
+
+
+def _perf(
+    config: Config, values: Mapping[str, np.ndarray], codes: np.ndarray, rules: PlsdaRules, groups: Any
+) -> list[dict[str, Any]] | None:
+    """Errors by number of components; `faithful` keeps the rules that were tuned with the samples held out here."""
+    folds = perf_folds(codes, config, groups)
+    if folds is None:
+        return None
+
+    def tuned_without(train: np.ndarray) -> PlsdaRules:
+        own = None if groups is None else np.asarray(groups)[train]
+        return _tuned(config, {name: block[train] for name, block in values.items()}, codes[train], own)[0]
+
+    nested = config.keep_x is None and not config.faithful
+    mahalanobis: Distance = "mahalanobis-mixomics" if config.faithful else "mahalanobis"
+    return cross_validated_errors(
+        values,
+        codes,
+        tuned_without if nested else rules,
+        folds=folds,
+        distances=("max", "centroids", mahalanobis),
+        ties=config.ties(),
+    )
 
 
 def _tuning_facts(tuning: Tuning | None) -> dict[str, Any] | None:

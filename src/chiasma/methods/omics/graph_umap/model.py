@@ -18,7 +18,8 @@ from chiasma.stats.graphs.fuzzy_graph import graph_arrays, graph_from
 from chiasma.stats.graphs.graph_intersection import connectivity
 from chiasma.stats.graphs.graph_layout import LayoutRules, lay_out, place_new
 from chiasma.stats.graphs.view_graphs import CombineRules, ViewPoints, combine_graphs, link_new, view_graph
-from chiasma.stats.views import Arrays, ViewsError, align, to_arrays
+from chiasma.stats.views import ViewsError, to_arrays
+from chiasma.stats.views_representation import NamedViews
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,15 +29,14 @@ if TYPE_CHECKING:
 _LEAST = 3
 
 
-class GraphUmap(TransformerMixin, BaseEstimator):
+class GraphUmap(NamedViews, TransformerMixin, BaseEstimator):
     """One layout of the samples of several views, by the intersection of the views' fuzzy graphs.
 
     The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. A sample may lack
     views, in the fit and later: an edge is judged by the views that both its ends have. A missing value is the mean.
+    Further fitted attributes are those of `NamedViews`.
 
     Attributes:
-        views_: names, in the order of the fit.
-        feature_names_: of each view.
         graphs_: fuzzy graph of each view (sample, sample).
         graph_: the graph that is laid out (sample, sample).
         embedding_: layout of the samples of the fit (sample, dimension).
@@ -135,7 +135,7 @@ class GraphUmap(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         config = self._config()
         data = to_arrays(X)
-        values = align(data, self.feature_names_, named=self.named_)
+        values = self._aligned(data)
         present = _present(values)
         new = {
             index: (self.inputs_[name].points(values[name][present[name]]), np.flatnonzero(present[name]))
@@ -228,21 +228,17 @@ class GraphUmap(TransformerMixin, BaseEstimator):
             arrays |= {f"graph/{name}/{part}": values for part, values in graph_arrays(self.graphs_[name]).items()}
             arrays |= {f"rows/{name}": self.points_[name].rows, f"points/{name}": self.points_[name].points}
         facts = {
-            "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
-            "views": self.views_,
-            "named": self.named_,
             "n_neighbors": {name: view.n_neighbors for name, view in self.points_.items()},
             "near": {name: view.near for name, view in self.points_.items()},
             "normalise": {name: own.normalise for name, own in self.inputs_.items()},
         }
-        return {name: np.ascontiguousarray(values) for name, values in arrays.items()}, facts
+        return {name: np.ascontiguousarray(values) for name, values in arrays.items()}, self._name_facts() | facts
 
     @classmethod
     def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
         """The estimator that `state` was taken from."""
         self = cls(**{name: getattr(config, name) for name in type(config).model_fields})
-        self.views_, self.named_ = list(meta["views"]), dict(meta["named"])
-        self.feature_names_ = {name: np.asarray(meta["features"][name], dtype=object) for name in self.views_}
+        self._restore_names(meta)
         self.embedding_ = arrays["embedding"]
         self.graph_ = graph_from(_under(arrays, "together/"), len(self.embedding_))
         cosine = config.metric == "cosine"
@@ -269,16 +265,6 @@ class GraphUmap(TransformerMixin, BaseEstimator):
     def _config(self) -> Config:
         given = {name: value for name, value in self.get_params(deep=False).items() if name != "per_view" or value}
         return Config.parse(given, source="GraphUmap")
-
-    def _name(self, data: Arrays) -> None:
-        self.views_ = list(data.values)
-        self.named_ = {name: data.features[name] is not None for name in self.views_}
-        self.feature_names_ = {}
-        for name, values in data.values.items():
-            names = data.features[name]
-            if names is None:
-                names = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
-            self.feature_names_[name] = names
 
     def _beside(self, n_samples: int) -> np.ndarray:
         """Points of all views side by side (sample, dimension), each view of spread 1; 0 where a sample lacks it."""

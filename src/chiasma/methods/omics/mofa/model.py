@@ -21,23 +21,23 @@ from chiasma.stats.mofa.fit import TOLERANCE, Rules
 from chiasma.stats.mofa.learn import Learnt, Settings, learn
 from chiasma.stats.mofa.state import from_arrays, to_arrays
 from chiasma.stats.mofa.views import check_samples, choose_likelihoods, left_out
-from chiasma.stats.views import Arrays, ViewsError, align
+from chiasma.stats.views import ViewsError
 from chiasma.stats.views import to_arrays as read_views
+from chiasma.stats.views_representation import NamedViews
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Mofa(TransformerMixin, BaseEstimator):
+class Mofa(NamedViews, TransformerMixin, BaseEstimator):
     """Factors of several views of the same samples, with the views and features in which each shows.
 
     The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. Values may be
     missing, and samples may lack views, at the fit and after it. A study here is what the paper calls a group: a set
-    of samples with means, noise and, if asked, relevance of factors of its own.
+    of samples with means, noise and, if asked, relevance of factors of its own. Further fitted attributes are those of
+    `NamedViews`.
 
     Attributes:
-        views_: names, in the order of the fit.
-        feature_names_: of each view.
         likelihoods_: of each view.
         studies_: names of the studies, sorted; one name where none were given.
         factors_: place of the samples of the fit (sample, factor).
@@ -137,7 +137,7 @@ class Mofa(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "learnt_")
         data = read_views(X)
-        values = align(data, self.feature_names_, named=self.named_)
+        values = self._aligned(data)
         check_samples(list(values.values()), where="the samples to place")
         for name, likelihood in self.likelihoods_.items():
             if name in values:
@@ -212,23 +212,19 @@ class Mofa(TransformerMixin, BaseEstimator):
         choice = self.choice_
         facts = {
             "model": model,
-            "features": {name: [str(feature) for feature in names] for name, names in self.feature_names_.items()},
-            "named": self.named_,
             "studies": list(self.studies_),
             "choice": None
             if choice is None
             else [choice.chosen, list(choice.tried), list(choice.scores), list(choice.errors)],
         }
-        return arrays | {"measured": self.measured_}, facts
+        return arrays | {"measured": self.measured_}, self._name_facts() | facts
 
     @classmethod
     def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
         """The estimator that `state` was taken from."""
         self = build(config)
         self.learnt_ = from_arrays(arrays, meta["model"])
-        self.views_ = list(self.learnt_.views)
-        self.feature_names_ = {name: np.asarray(meta["features"][name], dtype=object) for name in self.views_}
-        self.named_ = dict(meta["named"])
+        self._restore_names(meta)
         self.studies_ = list(meta["studies"])
         self.measured_ = arrays["measured"]
         found = meta["choice"]
@@ -260,16 +256,6 @@ class Mofa(TransformerMixin, BaseEstimator):
             config.random_state,
             pick_engine(config.device, self.views_),
         )
-
-    def _name(self, data: Arrays) -> None:
-        self.views_ = list(data.values)
-        self.named_ = {name: data.features[name] is not None for name in self.views_}
-        self.feature_names_ = {}
-        for name, values in data.values.items():
-            names = data.features[name]
-            if names is None:
-                names = np.asarray([f"{name}_{column}" for column in range(values.shape[1])], dtype=object)
-            self.feature_names_[name] = names
 
     def _describe(self) -> None:
         learnt: Learnt = self.learnt_
