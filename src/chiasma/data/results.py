@@ -129,3 +129,18 @@ class Figure:
     svg: str
     table: dict[str, Any]
     caption: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What a procedure concludes about the observed data, ready for the run folder.
+
+    Attributes:
+        facts: figures and sentences, JSON-ready.
+        tables: by file stem, columns of equal length.
+        figures: for the report.
+    """
+
+    facts: dict[str, Any]
+    tables: dict[str, dict[str, Any]]
+    figures: tuple[Figure, ...] = ()

@@ -1,6 +1,8 @@
-"""The six statistics by which pg-gan's fits were judged, of encoded regions: means over a batch."""
+"""The statistics by which pg-gan's fits were judged, of encoded regions: six of each population, Fst of each pair."""
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 
@@ -20,18 +22,55 @@ NAMES = (
 haplotypes; Tajima's D, all of the central sites."""
 
 
-def region_statistics(codes: np.ndarray, distances: np.ndarray, *, length: float) -> np.ndarray:
-    """Statistics of each region (region, statistic), columns as in NAMES; NaN where there is none.
+def statistic_names(populations: int = 1) -> tuple[str, ...]:
+    """Columns of `region_statistics`: NAMES, or of several populations pop0_minor_0 ... and fst_01 ..."""
+    if populations == 1:
+        return NAMES
+    own = tuple(f"pop{number}_{name}" for number in range(populations) for name in NAMES)
+    return own + tuple(f"fst_{first}{second}" for first, second in combinations(range(populations), 2))
+
+
+def region_statistics(
+    codes: np.ndarray, distances: np.ndarray, *, length: float, sizes: tuple[int, ...] = ()
+) -> np.ndarray:
+    """Statistics of each region (region, statistic), columns as in `statistic_names`; NaN where there is none.
+
+    Of several populations, each has its own minor alleles; sites where a population does not vary count as minor_0.
 
     Args:
         codes: minor allele 1, major -1, padding 0, nothing missing, int8 (region, haplotype, site).
         distances: to the site before, as a fraction of `length` (region, site).
         length: bases.
+        sizes: haplotypes of each population, in row order; empty: all are of one.
     """
+    if len(sizes) < 2:
+        return _of_population(codes, distances, length=length)
+    blocks = np.split(codes, np.cumsum(sizes)[:-1], axis=1)
+    own = []
+    for block in blocks:
+        more = (block == 1).sum(axis=1) * 2 > block.shape[1]
+        own.append(_of_population(np.where(more[:, None], -block, block), distances, length=length))
+    pairs = [_hudson_fst(first, second) for first, second in combinations(blocks, 2)]
+    return np.column_stack([*own, *pairs])
+
+
+def _hudson_fst(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Hudson's Fst of each region (region,): 1 - within / between, a ratio of sums over sites."""
+    used = (first != 0).any(axis=1) | (second != 0).any(axis=1)
+    p, q = ((block == 1).mean(axis=1) for block in (first, second))
+    within = sum(
+        share * (1 - share) * block.shape[1] / (block.shape[1] - 1) for share, block in ((p, first), (q, second))
+    )
+    between = (np.where(used, p * (1 - q) + q * (1 - p), 0)).sum(axis=1)
+    top = np.where(used, within, 0).sum(axis=1)
+    return np.divide(between - top, between, out=np.full(len(p), np.nan), where=between > 0)
+
+
+def _of_population(codes: np.ndarray, distances: np.ndarray, *, length: float) -> np.ndarray:
     regions, n, _ = codes.shape
     used = (codes != 0).any(axis=1)
     ones = (codes == 1).sum(axis=1)
-    sites = used.sum(axis=1)
+    sites = (used & (ones > 0) & (ones < n)).sum(axis=1)
     spectrum = np.stack([((ones == count) & used).sum(axis=1) for count in range(CLASSES)], axis=1)
     inner = used.copy()
     inner[np.arange(regions), used.argmax(axis=1)] = False

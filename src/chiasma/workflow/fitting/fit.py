@@ -205,6 +205,12 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
         with run.stage("integrate"):
             _say("aligning the query")
             integrate(fitted, job.inputs, folder=run.work)
+    if hasattr(fitted.model, "conclude") and not run.done("infer"):
+        from chiasma.workflow.fitting.inferring import infer
+
+        with run.stage("infer"):
+            _say("simulating data sets for posteriors")
+            infer(fitted, prepared, job.options, folder=run.work)
     if job.options.explain and not run.done("explain"):
         from chiasma.workflow.explaining.interpret import interpret
 

@@ -239,7 +239,11 @@ def _sequences(card: Card, config: Config, inputs: Inputs, options: FitOptions) 
 def _simulations(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.loading.simulations import load_simulations
 
-    del card, inputs
+    del card
+    if any(inputs.get(name) for name in ("genotypes", "samples", "mask")):
+        from chiasma.workflow.loading.observed import load_observed
+
+        return load_observed(config, inputs, seed=options.seed)
     workers = options.workers or usable_cores()
     return load_simulations(config, seed=options.seed, executor=options.executor, workers=workers)
 

@@ -15,7 +15,7 @@ from chiasma.data.dataset import Dataset, Skip
 from chiasma.data.split import PARTS, Split
 from chiasma.run.simulations import kept
 
-_FIRST = {name: number * 10**9 for number, name in enumerate(PARTS)}
+FIRST = {name: number * 10**9 for number, name in enumerate(PARTS)}
 """Address at which each part begins: what is tested on does not depend on how much is trained on."""
 
 
@@ -40,7 +40,7 @@ def load_simulations(config: Config, *, seed: int, executor: str = "serial", wor
     part = ["train"] * settings.train_examples
     left_out = 0
     for name in PARTS[1:]:
-        wanted, address = getattr(settings, f"{name}_examples"), _FIRST[name]
+        wanted, address = getattr(settings, f"{name}_examples"), FIRST[name]
         while wanted:
             if examples.held_out(config, seed, address):
                 index.append(address)

@@ -42,11 +42,26 @@ class Config(_Config):
         default=False,
         description="tell the first distance of simulated regions, as the original: real ones are known by its 0",
     )
+    stretches: tuple[str, ...] = Field(
+        default=(),
+        description="of the genotypes that are read, CONTIG or CONTIG:FIRST-LAST; empty: all of a file of one contig",
+    )
+    accessible: float = Field(
+        default=0.5, ge=0, le=1, description="least share of an observed window that the mask must leave"
+    )
+    posterior_sets: int = Field(
+        default=500, ge=0, description="data sets simulated under draws from the ranges, for posteriors; 0: none"
+    )
+    posterior_draws: int = Field(default=500, ge=20, description="of each posterior")
     train_examples: int = Field(default=2_000, ge=2, description="regions to learn from, half of them observed")
     valid_examples: int = Field(default=0, ge=0, description="further regions; nothing is tuned on them")
     calibration_examples: int = Field(default=200, ge=0, description="regions for reliability")
-    test_examples: int = Field(default=400, ge=2, description="regions on which the discriminator is scored")
-    cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
+    test_examples: int = Field(
+        default=400, ge=2, description="regions on which the discriminator is scored; half are observed, for posteriors"
+    )
+    cache: str = Field(
+        default="", description="folder in which simulations of a simulated truth are kept; empty: memory only"
+    )
 
 
 def default() -> Config:
@@ -56,7 +71,20 @@ def default() -> Config:
 
 def published() -> Config:
     """Wang et al. 2021: 10 starts of 800 minibatches at most, 300 steps, 100 minibatches after each accepted one."""
-    return Config()
+    return Config(train_examples=10_000)
+
+
+def reduced() -> Config:
+    """Ten minutes of one core for five parameters of 20 haplotypes: fewer steps, a discriminator that learns faster."""
+    return Config(
+        starts=3,
+        start_batches=150,
+        iterations=40,
+        proposals=6,
+        train_batches=40,
+        learning_rate=2e-3,
+        dropout=0.25,
+    )
 
 
 def tiny() -> Config:
@@ -70,10 +98,12 @@ def tiny() -> Config:
         iterations=3,
         proposals=2,
         train_batches=3,
+        posterior_sets=24,
+        posterior_draws=40,
         train_examples=32,
         calibration_examples=8,
         test_examples=16,
     )
 
 
-PRESETS = {"default": default, "published": published, "tiny": tiny}
+PRESETS = {"default": default, "published": published, "reduced": reduced, "tiny": tiny}

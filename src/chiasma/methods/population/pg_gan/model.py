@@ -10,14 +10,21 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset
+from chiasma.data.results import Inference
 from chiasma.fit.checkpoint import load_module, module_arrays
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.annealing import Step, anneal
 from chiasma.methods.population.pg_gan.config import Config
-from chiasma.methods.population.pg_gan.regions import Batch, Observed, encode_examples, observed_in, simulate_batch
+from chiasma.methods.population.pg_gan.regions import (
+    Batch,
+    Observed,
+    encode_examples,
+    observed_in,
+    observed_of,
+    simulate_batch,
+)
 from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits
 from chiasma.nn.haplotype_patterns import find_patterns
 
@@ -47,13 +54,11 @@ class PgGan:
         self.config = config
 
     def fit(self, data: Dataset, *, seed: int) -> Self:
-        """Fit to the regions of class "observed"; where they are simulated truth, to as many as are wanted.
+        """Fit to the regions of class "observed".
 
         Raises:
             InsufficientDataError: none is observed.
         """
-        if data.target.kind != "none" and not (data.target.values == 1).any():
-            raise InsufficientDataError("no region is observed", expected="regions of class observed")
         return self.play(observed_in(self.config, data, seed=seed), seed=seed)
 
     def play(self, observed: Observed, *, seed: int) -> Self:
@@ -120,6 +125,13 @@ class PgGan:
         with torch.no_grad():
             patterns = find_patterns(codes, self.model_.sizes)
             return self.model_.hidden(patterns, torch.from_numpy(distances)).double().numpy()
+
+    def conclude(self, data: Dataset, *, seed: int) -> Inference:
+        """Estimates with intervals, predictive checks and figures, given the observed regions in `data`."""
+        from chiasma.methods.population.pg_gan.conclusions import conclude
+
+        truth = data.notes.get("truth")
+        return conclude(self, observed_of(self.config, data), truth=truth, seed=seed)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Weights, starts and steps; and the estimate by name."""

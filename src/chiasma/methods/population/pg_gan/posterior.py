@@ -17,7 +17,7 @@ from chiasma.methods.population.pg_gan.config import Config
 from chiasma.methods.population.pg_gan.model import PgGan
 from chiasma.methods.population.pg_gan.regions import Batch, simulate_batch
 from chiasma.stats.abc import Ranges, abc_posterior, cross_fitted
-from chiasma.stats.region_statistics import NAMES, region_statistics
+from chiasma.stats.region_statistics import region_statistics, statistic_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,26 @@ class Table:
         """Some of the data sets."""
         return Table(self.parameters[index], self.statistics[index])
 
+    def first(self, number: int) -> Table:
+        """The data sets with their first statistics only."""
+        return Table(self.parameters, self.statistics[:, :number])
+
 
 def summarise_batch(fitted: PgGan, batch: Batch) -> np.ndarray:
     """Statistics of one data set of encoded regions (statistic,); a bin of LD without a pair of sites counts as 0."""
-    published = np.nan_to_num(region_statistics(*batch, length=fitted.config.length))
+    published = np.nan_to_num(published_statistics(fitted.config, batch))
     hidden = fitted.hidden(batch)
-    return np.concatenate([hidden.mean(axis=0), published.mean(axis=0)])
+    return np.concatenate([published.mean(axis=0), hidden.mean(axis=0)])
+
+
+def published_statistics(config: Config, batch: Batch) -> np.ndarray:
+    """The published statistics of each region (region, statistic), columns as `published_names`."""
+    return region_statistics(*batch, length=config.length, sizes=examples.sample_sizes(config))
+
+
+def published_names(config: Config) -> tuple[str, ...]:
+    """Names of the published statistics, the first of those that a data set is summarised by."""
+    return statistic_names(len(examples.sample_sizes(config)))
 
 
 def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int) -> Table:
@@ -111,7 +125,24 @@ def neural_posterior(fitted: PgGan, table: Table, observed: np.ndarray, *, draws
     return bounds.bounded(density.draw(summary.transform(observed), draws=draws, seed=seed))
 
 
-def predictive_check(fitted: PgGan, observed: Batch, *, regions: int, seed: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Check:
+    """One published statistic of observed and of simulated regions.
+
+    Attributes:
+        name: of the statistic.
+        observed: mean over the observed regions.
+        simulated: mean over regions simulated under the estimate.
+        difference: of these means, in standard errors of that difference; NaN where there is none.
+    """
+
+    name: str
+    observed: float
+    simulated: float
+    difference: float
+
+
+def predictive_check(fitted: PgGan, observed: Batch, *, regions: int, seed: int) -> list[Check]:
     """How far observed regions lie from those simulated under the estimate, by the published statistics.
 
     Args:
@@ -119,20 +150,17 @@ def predictive_check(fitted: PgGan, observed: Batch, *, regions: int, seed: int)
         observed: encoded regions.
         regions: to simulate.
         seed: of these.
-
-    Returns:
-        By statistic, the difference of the means over regions, in standard errors of that difference; NaN where
-        neither has any.
     """
     config = fitted.config
     made = simulate_batch(config, fitted.values(), number=regions, seed=derive_seed(seed, "pg-gan", "check"))
-    tables = [region_statistics(*batch, length=config.length) for batch in (observed, made)]
-    found = {}
-    for index, name in enumerate(NAMES):
+    tables = [published_statistics(config, batch) for batch in (observed, made)]
+    found = []
+    for index, name in enumerate(published_names(config)):
         real, simulated = (table[:, index][np.isfinite(table[:, index])] for table in tables)
-        if min(len(real), len(simulated)) < 2:
-            found[name] = float("nan")
-            continue
-        error = np.sqrt(real.var(ddof=1) / len(real) + simulated.var(ddof=1) / len(simulated))
-        found[name] = float((real.mean() - simulated.mean()) / error) if error > 0 else float("nan")
+        means = [float(one.mean()) if len(one) else float("nan") for one in (real, simulated)]
+        error = 0.0
+        if min(len(real), len(simulated)) > 1:
+            error = float(np.sqrt(real.var(ddof=1) / len(real) + simulated.var(ddof=1) / len(simulated)))
+        away = (means[0] - means[1]) / error if error > 0 else float("nan")
+        found.append(Check(name, means[0], means[1], away))
     return found

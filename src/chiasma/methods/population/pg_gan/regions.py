@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chiasma.core.rng import derive_seed, generator
+from chiasma.core.errors import InsufficientDataError
+from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
-from chiasma.data.simulated import Simulated
 from chiasma.encode.central_sites import central_range, code_central
 from chiasma.encode.haplotypes import segregating
 from chiasma.methods.population.pg_gan import examples
@@ -33,33 +33,45 @@ def simulate_batch(config: Config, values: dict[str, float], *, number: int, see
 
 
 def encode_examples(config: Config, data: Dataset) -> Batch:
-    """Regions as they come, real or simulated: the central ones of their segregating sites."""
+    """Regions as they come, real or simulated: the central ones of their segregating sites.
+
+    With `faithful`, simulated ones tell the distance before the first site, as those that are made in the game do;
+    real ones never do. That is the leak of the original.
+    """
     regions = []
     for example in data.x:  # type: ignore[union-attr]
-        alleles = example["alleles"]
+        alleles, positions = example["alleles"], example["positions"]
         index = np.flatnonzero(segregating(alleles))
         low, high = central_range(len(index), config.sites)
         kept = index[low:high]
-        regions.append(code_central(alleles[:, kept], example["positions"][kept], config.length, sites=config.sites))
+        before = None
+        if config.faithful and "target" in example and high > low:  # only simulated regions carry what they answer
+            before = float(positions[index[max(low - 1, 0)]])
+        regions.append(
+            code_central(alleles[:, kept], positions[kept], config.length, sites=config.sites, before=before)
+        )
     return stack(regions)
 
 
-def observed_in(config: Config, data: Dataset, *, seed: int) -> Observed:
-    """Where observed regions come from: drawn anew where they are simulated truth, else drawn from those in `data`."""
-    if isinstance(data.x, Simulated) and data.x.simulate is examples.simulate:
-        counter = iter(range(2**62))
+def observed_of(config: Config, data: Dataset) -> Batch:
+    """The observed regions of a data set, encoded.
 
-        def anew(number: int) -> Batch:
-            place = derive_seed(seed, "pg-gan", "truth", next(counter))
-            return simulate_batch(config, examples.truth(config), number=number, seed=place)
-
-        return anew
+    Raises:
+        InsufficientDataError: none is observed.
+    """
     known = np.ones(len(data), bool) if data.target.kind == "none" else data.target.values == 1
-    codes, distances = encode_examples(config, data.take(np.flatnonzero(known)))
+    if not known.any():
+        raise InsufficientDataError("no region is observed", expected="regions of class observed")
+    return encode_examples(config, data.take(np.flatnonzero(known)))
+
+
+def observed_in(config: Config, data: Dataset, *, seed: int) -> Observed:
+    """Minibatches of the observed regions in `data`, drawn from them again and again."""
+    codes, distances = observed_of(config, data)
     rng = generator(seed, "pg-gan", "observed")
 
-    def again(number: int) -> Batch:
+    def draw(number: int) -> Batch:
         index = rng.integers(len(codes), size=number)
         return codes[index], distances[index]
 
-    return again
+    return draw

@@ -1,0 +1,242 @@
+"""What pg-gan says of the observed regions: estimates with intervals, what these are worth, checks, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.errors import list_some
+from chiasma.core.rng import derive_seed, generator
+from chiasma.data.results import Inference
+from chiasma.methods.population.pg_gan import examples
+from chiasma.methods.population.pg_gan.model import PgGan
+from chiasma.methods.population.pg_gan.posterior import (
+    Check,
+    Table,
+    guided_abc,
+    neural_posterior,
+    predictive_check,
+    published_names,
+    simulate_table,
+    summarise_batch,
+)
+from chiasma.methods.population.pg_gan.regions import Batch, simulate_batch
+from chiasma.metrics.classification import auroc
+from chiasma.plot.demography import draw_demography
+from chiasma.plot.inference import plot_annealing, plot_checks, plot_intervals, plot_ranks
+from chiasma.stats.sbc import Calibration, calibrate_posteriors
+
+LEVEL = 0.9
+"""Of the intervals."""
+_FEWEST_TRUTHS = 10
+_KEPT = 0.25
+"""Share of the table that ABC keeps."""
+_DRAWS = 500
+"""Resamples of the interval of the discriminator's AUC."""
+_UNINFORMED = 0.8
+"""Share of the error of the middle of the range above which the data are said to tell nothing."""
+
+
+def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | None, seed: int) -> Inference:
+    """Estimates, posteriors with their calibration, predictive checks, and figures of them.
+
+    Args:
+        fitted: the game that was played.
+        observed: encoded regions that the discriminator was not trained on; posteriors are given these.
+        truth: all values by name where the observed regions are simulated, else None.
+        seed: of simulations and draws.
+    """
+    config = fitted.config
+    checks = predictive_check(fitted, observed, regions=max(len(observed[0]), 200), seed=seed)
+    estimates = _estimates(fitted, truth)
+    tables: dict[str, dict[str, Any]] = {
+        "annealing": _trace(fitted),
+        "checks": {key: [asdict(check)[key] for check in checks] for key in asdict(checks[0])},
+    }
+    bounds = {one.name: (one.low, one.high) for one in examples.parameters(config)}
+    figures = [plot_annealing(tables["annealing"], bounds), plot_checks(tables["checks"])]
+    facts: dict[str, Any] = {
+        "estimate": fitted.values(),
+        "truth": None if truth is None else dict(truth),
+        "observed regions": len(observed[0]),
+        "level": LEVEL,
+        "discriminator": _told_apart(fitted, observed, seed=seed),
+        "checks": _words_of_checks(checks),
+    }
+    graphs = {"estimate": fitted.values()}
+    if config.posterior_sets:
+        posteriors, calibrations, kept = posteriors_of(fitted, observed, seed=seed)
+        rows = _intervals(fitted, posteriors, calibrations, kept)
+        tables |= {"posterior": _draws(fitted, posteriors), "intervals": rows}
+        tables["calibration"] = _rank_table(calibrations)
+        figures.insert(0, plot_intervals(rows, estimates))
+        if calibrations:
+            figures.append(plot_ranks({way: _shares(found) for way, found in calibrations.items()}))
+        medians = np.median(posteriors["abc"], axis=0)
+        graphs["posterior median"] = examples.values_of(config, medians)
+        facts |= {"intervals": _rows(rows), "says": _words_of_intervals(rows), "data sets simulated": kept["sets"]}
+    if truth is not None:
+        graphs["truth"] = dict(truth)
+    history = examples.history(config)
+    drawn = {name: history.graph(values) for name, values in graphs.items()}
+    tables["estimates"] = estimates
+    return Inference(facts, tables, (draw_demography(drawn), *figures))
+
+
+def _shares(found: list[Calibration]) -> dict[str, np.ndarray]:
+    """Ranks of truths as shares of the draws, by parameter."""
+    return {one.name: (one.ranks + 0.5) / (one.draws + 1) for one in found}
+
+
+def posteriors_of(
+    fitted: PgGan, observed: Batch, *, seed: int
+) -> tuple[dict[str, np.ndarray], dict[str, list[Calibration]], dict[str, Any]]:
+    """Draws given the observed regions by each way, and what their intervals are worth on simulated truths.
+
+    A fifth of the simulated data sets, where that is enough, are truths that the others are to find.
+
+    Returns:
+        Draws (draw, parameter) by way: abc (discriminator and published statistics), network (the same, neural
+        posterior), statistics (ABC on the published statistics alone: the simple rival); calibration of each way,
+        empty where there are too few data sets; and by way, the share of the error of the ranges' middles that is
+        left, with the number of data sets.
+    """
+    config = fitted.config
+    number = len(published_names(config))
+    place = derive_seed(seed, "pg-gan", "posterior")
+    table = simulate_table(fitted, number=config.posterior_sets, regions=len(observed[0]), seed=place)
+    given = summarise_batch(fitted, observed)[None]
+    n_truths = len(table.parameters) // 5
+    n_truths = n_truths if n_truths >= _FEWEST_TRUTHS else 0
+    truths, rest = table.take(np.arange(n_truths)), table.take(np.arange(n_truths, len(table.parameters)))
+    asked = np.vstack([given, truths.statistics])
+    found = {
+        "abc": _abc(fitted, rest, asked, seed=seed),
+        "network": neural_posterior(fitted, rest, asked, draws=config.posterior_draws, seed=seed),
+        "statistics": _abc(fitted, rest.first(number), asked[:, :number], seed=seed),
+    }
+    calibrations = {}
+    left: dict[str, Any] = {"sets": len(table.parameters), "truths": n_truths}
+    if n_truths:
+        calibrations = {
+            name: calibrate_posteriors(truths.parameters, draws[1:], fitted.names_, level=LEVEL)
+            for name, draws in found.items()
+        }
+        middles = np.array([(one.low + one.high) / 2 for one in examples.parameters(config)])
+        untold = np.abs(truths.parameters - middles).mean(axis=0)
+        for name, draws in found.items():
+            left[name] = np.abs(np.median(draws[1:], axis=1) - truths.parameters).mean(axis=0) / untold
+    return {name: draws[0] for name, draws in found.items()}, calibrations, left
+
+
+def _abc(fitted: PgGan, table: Table, observed: np.ndarray, *, seed: int) -> np.ndarray:
+    keep = max(len(fitted.names_) + 3, int(_KEPT * len(table.parameters)))
+    draws = fitted.config.posterior_draws
+    return guided_abc(fitted, table, observed, keep=min(keep, len(table.parameters)), draws=draws, seed=seed)
+
+
+def _estimates(fitted: PgGan, truth: Mapping[str, float] | None) -> dict[str, Any]:
+    """One row a parameter: its range, where annealing began and ended, and the truth if known."""
+    chosen = examples.parameters(fitted.config)
+    columns: dict[str, Any] = {
+        "parameter": list(fitted.names_),
+        "unit": [one.unit for one in chosen],
+        "low": [one.low for one in chosen],
+        "high": [one.high for one in chosen],
+        "start": fitted.start_.tolist(),
+        "estimate": fitted.estimate_.tolist(),
+    }
+    if truth is not None:
+        columns["truth"] = [truth[name] for name in fitted.names_]
+    return columns
+
+
+def _trace(fitted: PgGan) -> dict[str, Any]:
+    """One row a step of the annealing."""
+    steps = fitted.steps_
+    columns: dict[str, Any] = {
+        "step": list(range(1, len(steps) + 1)),
+        "temperature": [step.temperature for step in steps],
+        "loss": [step.loss for step in steps],
+        "accepted": [step.accepted for step in steps],
+    }
+    return columns | {name: [float(step.current[i]) for step in steps] for i, name in enumerate(fitted.names_)}
+
+
+def _draws(fitted: PgGan, posteriors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Draws of all ways, one row a draw."""
+    together = np.concatenate(list(posteriors.values()))
+    way = np.repeat(list(posteriors), [len(draws) for draws in posteriors.values()])
+    return {"way": way.tolist()} | {name: together[:, i].tolist() for i, name in enumerate(fitted.names_)}
+
+
+def _intervals(
+    fitted: PgGan,
+    posteriors: Mapping[str, np.ndarray],
+    calibrations: Mapping[str, list[Calibration]],
+    left: Mapping[str, Any],
+) -> dict[str, Any]:
+    """One row a parameter and way: median and interval, and what they are worth on simulated truths."""
+    rows = []
+    for way, draws in posteriors.items():
+        low, middle, high = np.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
+        for index, (name, prior) in enumerate(zip(fitted.names_, examples.parameters(fitted.config), strict=True)):
+            row: dict[str, Any] = {"parameter": name, "way": way, "median": float(middle[index])}
+            row |= {"low": float(low[index]), "high": float(high[index])}
+            row |= {"range_low": prior.low, "range_high": prior.high}
+            known = calibrations.get(way)
+            row["covered"] = known[index].covered if known else float("nan")
+            row["covered_low"] = known[index].low if known else float("nan")
+            row["covered_high"] = known[index].high if known else float("nan")
+            row["error_left"] = float(left[way][index]) if known else float("nan")
+            rows.append(row)
+    return {key: [row[key] for row in rows] for key in rows[0]}
+
+
+def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row)) for row in zip(*columns.values(), strict=True)]
+
+
+def _rank_table(calibrations: Mapping[str, list[Calibration]]) -> dict[str, Any]:
+    rows = [{"way": way, **one.row()} for way, found in calibrations.items() for one in found]
+    return {key: [row[key] for row in rows] for key in rows[0]} if rows else {"way": []}
+
+
+def _told_apart(fitted: PgGan, observed: Batch, *, seed: int) -> dict[str, float]:
+    """How well the discriminator tells held-out observed regions from ones simulated under the estimate: AUC."""
+    number = max(len(observed[0]), 200)
+    place = derive_seed(seed, "pg-gan", "told apart")
+    made = simulate_batch(fitted.config, fitted.values(), number=number, seed=place)
+    real, simulated = fitted.logits(observed), fitted.logits(made)
+    y = np.repeat([1, 0], [len(real), len(simulated)])
+    rng = generator(seed, "pg-gan", "auc")
+    drawn = []
+    for _ in range(_DRAWS):
+        again = np.concatenate([rng.choice(real, len(real)), rng.choice(simulated, len(simulated))])
+        drawn.append(auroc(y, again))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {"auroc": auroc(y, np.concatenate([real, simulated])), "low": float(low), "high": float(high)}
+
+
+def _words_of_checks(checks: list[Check]) -> str:
+    known = [check for check in checks if np.isfinite(check.difference)]
+    if not known:
+        return "no statistic could be compared"
+    away = sorted((check for check in known if abs(check.difference) > 3), key=lambda check: -abs(check.difference))
+    if not away:
+        return f"all {len(known)} statistics of observed regions lie within 3 standard errors of the estimate's"
+    named = list_some([f"{check.name} {check.difference:+.1f}" for check in away], most=4)
+    return f"{len(away)} of {len(known)} statistics lie beyond 3 standard errors of the estimate's: {named}"
+
+
+def _words_of_intervals(columns: Mapping[str, Any]) -> str:
+    own = [row for row in _rows(columns) if row["way"] == "abc"]
+    said = [f"{row['parameter']} {row['median']:.4g} ({row['low']:.4g} to {row['high']:.4g})" for row in own]
+    text = f"{LEVEL:.0%} intervals: {', '.join(said)}."
+    blind = [row["parameter"] for row in own if row["error_left"] > _UNINFORMED]
+    if blind:
+        text += f" So many regions say next to nothing of {', '.join(blind)}: see error_left."
+    return text
