@@ -55,7 +55,7 @@ def test_continuous_features_are_foreseen():
     reference, query = pair(1)
     model = build(tiny()).fit(reference, seed=1)
     hidden = reference.target.values[:, None] * np.array([1.0, -2.0])
-    found = model.impute(model.cells(query), hidden)
+    found = model.align(query).impute(hidden)
     assert np.corrcoef(found[:, 0], query.target.values)[0, 1] > 0.9
     np.testing.assert_allclose(found[:, 1], -2 * found[:, 0])
 

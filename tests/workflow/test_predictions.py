@@ -34,11 +34,7 @@ def test_a_table_reads_back(tmp_path):
     assert path.read_text() == "id\tp_x\na\t0.25\nb\t0.75\n"
 
 
-def test_factors_go_where_scverse_looks_for_them(tmp_path):
-    anndata = pytest.importorskip("anndata")
-    columns = {"id": np.array(["a", "b"]), "umap1": np.array([1.0, 2.0]), "umap2": np.array([3.0, 4.0])}
-    path = write_table(tmp_path / "a.h5ad", {**columns, "p_x1": np.array([0.25, 0.75]), "set": np.array(["x", "y"])})
-    found = anndata.read_h5ad(path)
-    np.testing.assert_array_equal(found.obsm["X_umap"], [[1.0, 3.0], [2.0, 4.0]])
-    assert list(found.obs_names) == ["a", "b"] and list(found.obs["p_x1"]) == [0.25, 0.75]
-    assert list(found.obs["set"]) == ["x", "y"] and found.n_vars == 0
+def test_a_table_alone_has_no_place_in_a_container(tmp_path):
+    with pytest.raises(UsageError, match="no place in a container"):
+        write_table(tmp_path / "a.h5ad", {"id": np.array(["a"]), "p_x": np.array([0.5])})
+    assert list(tmp_path.iterdir()) == []

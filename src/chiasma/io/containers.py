@@ -1,12 +1,13 @@
-"""AnnData and MuData files as matrices and views, and back; both packages are imported when asked for."""
+"""AnnData (h5ad, Zarr) and MuData files as matrices and views, and back; both packages are imported when asked for."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,24 @@ from chiasma.core.checks import require_module, require_unique
 from chiasma.core.errors import FormatError, InputError, RunError, unknown_name
 from chiasma.data.matrix import Matrix, Views
 
+ZARR = ".zarr"
+_SPARSE = 0.5
+"""Share of zeros from which X is written sparse."""
+
 
 def read_h5ad(path: Path | str, *, layer: str | None = None) -> Matrix:
-    """X, or a layer, of an AnnData file; sparse matrices are made dense.
+    """X, or a layer, of an AnnData file, .h5ad or a .zarr store; sparse matrices are made dense.
 
     Raises:
         FormatError: not an AnnData file. UsageError: no such layer.
     """
+    return _matrix(_read_anndata(path), path, layer)
+
+
+def _read_anndata(path: Path | str, *, backed: str | None = None) -> Any:
     with _reading(path, "AnnData"):
-        data = require_module("anndata", extra="omics").read_h5ad(path)
-    return _matrix(data, path, layer)
+        anndata = require_module("anndata", extra="omics")
+        return anndata.read_zarr(path) if str(path).endswith(ZARR) else anndata.read_h5ad(path, backed=backed)
 
 
 def read_h5mu(path: Path | str, *, layer: str | None = None) -> Views:
@@ -55,10 +64,8 @@ def read_obs(path: Path | str) -> dict[str, list[Any]]:
 
     A MuData column kept in one modality is found as `MODALITY:COLUMN`, and as COLUMN where no other has that name.
     """
-    if str(path).endswith(".h5ad"):
-        with _reading(path, "AnnData"):
-            obs = require_module("anndata", extra="omics").read_h5ad(path, backed="r").obs
-        return _columns(obs)
+    if str(path).endswith((".h5ad", ZARR)):
+        return _columns(_read_anndata(path, backed="r").obs)
     with _reading(path, "MuData"):
         data = require_module("mudata", extra="omics").read_h5mu(path)
     table = _columns(data.obs)
@@ -76,19 +83,6 @@ def write_h5ad(path: Path | str, matrix: Matrix, *, obs: Mapping[str, Any] | Non
     """Write a matrix as AnnData with per-sample columns `obs`."""
     with _quiet(), _whole(path) as partial:
         _anndata(matrix, obs or {}).write_h5ad(partial)
-
-
-def write_h5mu(path: Path | str, views: Views, *, obs: Mapping[str, Any] | None = None) -> None:
-    """Write views as MuData with per-sample columns `obs`; samples that a view lacks are left out of it."""
-    mudata = require_module("mudata", extra="omics")
-    present = views.present()
-    with _quiet(), _whole(path) as partial:
-        parts = {name: _anndata(block.take(present[name]), {}) for name, block in views.blocks.items()}
-        data = mudata.MuData(parts)
-        for column, values in (obs or {}).items():
-            known = dict(zip(views.samples, values))
-            data.obs[column] = [known[name] for name in data.obs_names]
-        data.write(str(partial))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +132,57 @@ def add_results(data: Any, results: Results) -> Any:
 
 
 def write_results(path: Path | str, matrix: Matrix, results: Results, *, obs: Mapping[str, Any] | None = None) -> None:
-    """Write a matrix with results as AnnData, per-sample columns `obs`; NaN in X where missing."""
+    """Write a matrix with results as AnnData, .h5ad or .zarr, per-sample columns `obs`; NaN in X where missing."""
     with _quiet(), _whole(path) as partial:
-        add_results(_anndata(matrix, obs or {}), results).write_h5ad(partial)
+        data = add_results(_anndata(matrix, obs or {}), results)
+        if str(path).endswith(ZARR):
+            data.write_zarr(partial)
+        else:
+            data.write_h5ad(partial)
+
+
+def write_h5mu(
+    path: Path | str,
+    views: Views,
+    *,
+    obs: Mapping[str, Any] | None = None,
+    results: Results | None = None,
+    parts: Mapping[str, Results] | None = None,
+) -> tuple[str, ...]:
+    """Write views as MuData; samples that a view lacks are left out of it.
+
+    Args:
+        path: ends in .h5mu.
+        views: the modalities; none has a row for a sample that it did not measure.
+        obs: columns over all samples.
+        results: what is of all samples, in their order, or of all features, view after view.
+        parts: what is of single views, by name, over all samples, too.
+
+    Returns:
+        Samples without a value in any view: a MuData has no place for them.
+    """
+    mudata = require_module("mudata", extra="omics")
+    present = views.present()
+    place = {str(name): row for row, name in enumerate(views.samples)}
+    with _quiet(), _whole(path) as partial:
+        modalities = {}
+        for name, block in views.blocks.items():
+            own = _rows((parts or {}).get(name, Results()), np.flatnonzero(present[name]))
+            modalities[name] = add_results(_anndata(block.take(present[name]), {}), own)
+        data = mudata.MuData(modalities)
+        order = np.asarray([place[name] for name in data.obs_names], dtype=np.int64)
+        for column, values in (obs or {}).items():
+            data.obs[column] = np.asarray(values)[order]
+        add_results(data, _rows(results or Results(), order)).write(str(partial))
+    return tuple(name for name in place if name not in set(data.obs_names))
+
+
+def _rows(results: Results, index: np.ndarray) -> Results:
+    """Results of some samples (integers)."""
+    obsm = {name: values[index] for name, values in results.obsm.items()}
+    obsp = {name: values[index][:, index] for name, values in results.obsp.items()}
+    layers = {name: values[index] for name, values in results.layers.items()}
+    return replace(results, obsm=obsm, obsp=obsp, layers=layers)
 
 
 def _require_lengths(place: str, found: Mapping[str, Any], length: int) -> None:
@@ -161,7 +203,12 @@ def _anndata(matrix: Matrix, obs: Mapping[str, Any]) -> Any:
 
     anndata = require_module("anndata", extra="omics")
     rows = pd.DataFrame({name: list(values) for name, values in obs.items()}, index=[str(s) for s in matrix.samples])
-    return anndata.AnnData(matrix.values, obs=rows, var=pd.DataFrame(index=[str(f) for f in matrix.features]))
+    values: Any = matrix.values
+    if values.size and (values == 0).mean() > _SPARSE:
+        import scipy.sparse as sp
+
+        values = sp.csr_matrix(values)
+    return anndata.AnnData(values, obs=rows, var=pd.DataFrame(index=[str(f) for f in matrix.features]))
 
 
 def _matrix(data: Any, where: object, layer: str | None) -> Matrix:
@@ -201,10 +248,16 @@ def _whole(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        if path.is_dir():  # a Zarr store is a folder; another one is not ours to remove
+            if not any((path / name).exists() for name in ("zarr.json", ".zgroup")):
+                raise RunError("cannot write: a folder that is no Zarr store is there", where=path)
+            shutil.rmtree(path)
         os.replace(partial, path)
     except OSError as error:
         raise RunError(f"cannot write: {error}", where=path, do="choose another folder, or free some space") from error
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
 
 
@@ -218,7 +271,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _reading(path: Path | str, what: str) -> Iterator[None]:
-    if not Path(path).is_file():
+    if not (Path(path).is_dir() if str(path).endswith(ZARR) else Path(path).is_file()):
         raise InputError("no such file", where=path, do="check the path")
     try:
         with _quiet():

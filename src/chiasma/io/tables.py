@@ -25,7 +25,7 @@ from chiasma.io.tenx import is_tenx, read_tenx
 from chiasma.io.textfile import read_bytes
 
 PARQUET = (".parquet", ".pq")
-CONTAINERS = (".h5ad", ".h5mu")
+CONTAINERS = (".h5ad", ".h5mu", ".zarr")
 
 
 def suffix_of(path: Path | str) -> str:
@@ -38,8 +38,8 @@ def read_matrix(path: Path | str, *, transpose: bool = False) -> Matrix:
     """Read a matrix of samples in rows and features in columns; `transpose` if the file has them the other way.
 
     Args:
-        path: .csv, .tsv, .txt (each also .gz; the separator is read off the header), .parquet, .h5ad, or counts of
-            10x Genomics: .mtx with its lists of names beside it, the folder of these, or .h5.
+        path: .csv, .tsv, .txt (each also .gz; the separator is read off the header), .parquet, .h5ad or .zarr
+            (AnnData), or counts of 10x Genomics: .mtx with its lists of names beside it, the folder of these, or .h5.
         transpose: whether the file holds features in rows.
 
     Returns:
@@ -49,7 +49,7 @@ def read_matrix(path: Path | str, *, transpose: bool = False) -> Matrix:
         FormatError: empty, truncated, ragged, or a cell that is no number, named by row and column.
         InputError: ids that repeat, infinite values, no such file.
     """
-    if suffix_of(path) == ".h5ad":
+    if suffix_of(path) in (".h5ad", ".zarr"):
         from chiasma.io.containers import read_h5ad
 
         matrix = read_h5ad(path)
@@ -103,8 +103,8 @@ def write_labels(path: Path | str, labels: dict[str, str], *, column: str = "lab
 def read_labels(spec: Path | str) -> dict[str, str]:
     """Read `FILE` or `FILE:COLUMN` as a mapping from sample id to label; samples whose label is missing are left out.
 
-    FILE is .csv, .tsv, .txt (each also .gz) or .parquet with ids in its first column, or .h5ad or .h5mu, whose obs
-    holds the column. Without COLUMN the table must have one column beside the ids.
+    FILE is .csv, .tsv, .txt (each also .gz) or .parquet with ids in its first column, or .h5ad, .zarr or .h5mu,
+    whose obs holds the column. Without COLUMN the table must have one column beside the ids.
 
     Raises:
         UsageError: no such column, or several to choose from.
@@ -147,8 +147,9 @@ def split_column(spec: Path | str) -> tuple[Path, str | None]:
     if Path(text).exists():
         return Path(text), None
     for place in (index for index, letter in enumerate(text) if letter == ":"):
-        if Path(text[:place]).is_file():
-            return Path(text[:place]), text[place + 1 :]
+        path = Path(text[:place])
+        if path.is_file() or (path.suffix == ".zarr" and path.is_dir()):
+            return path, text[place + 1 :]
     raise InputError("no such file", where=text.split(":")[0], do="check the path; a column is given as FILE:COLUMN")
 
 

@@ -83,6 +83,12 @@ def mixing(index: np.ndarray, distance: np.ndarray, sets: np.ndarray) -> dict[st
     }
 
 
+def neighbours_kept(before: np.ndarray, after: np.ndarray) -> float:
+    """Mean share of each cell's neighbours that it keeps, places of neighbours before and after (cell, neighbour)."""
+    same = (before[:, :, None] == after[:, None, :]).any(axis=2)
+    return float(same.mean()) if same.size else float("nan")
+
+
 def conservation(index: np.ndarray, distance: np.ndarray, types: np.ndarray, embedding: np.ndarray) -> dict[str, float]:
     """Figures of how cell types stay apart, each from 0 (blurred) to 1 (apart).
 

@@ -26,6 +26,9 @@ MEANING = {
     "continuity": "neighbours in the data stay neighbours on the factors; 1 is always, 0.5 is about chance",
     "neighbour_recall": "share of each sample's nearest neighbours that are kept",
     "distance_correlation": "rank correlation of all distances between samples in the data and on the factors",
+    "ilisi": "sets around each cell, 0 one alone, 1 all as often; higher is better where the sets hold the same kinds",
+    "kbet": "share of neighbourhoods in which the sets are mixed as in the whole",
+    "neighbours_kept": "share of each cell's nearest neighbours in its own set that stay after alignment",
     "loglik": "mean log-probability of the truth; higher is better",
 }
 NOT_RECORDED = "not recorded"

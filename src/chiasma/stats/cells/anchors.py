@@ -189,6 +189,7 @@ def correct(first: np.ndarray, second: np.ndarray, anchors: Anchors, weights: sp
     return second - weights.T @ gap
 
 
-def transfer(values: np.ndarray, anchors: Anchors, weights: sp.csr_array) -> np.ndarray:
-    """Values of the first set (cell, column) in the cells of the second: labels as 0/1 columns, or features."""
-    return np.asarray(weights.T @ values[anchors.first])
+def cell_shares(anchors: Anchors, weights: sp.csr_array, n_first: int) -> sp.csr_array:
+    """Say of each cell of the first set in each cell of the second (cell, cell of the first); rows sum to 1."""
+    ends = (np.ones(len(anchors)), (np.arange(len(anchors)), anchors.first))
+    return sp.csr_array(weights.T @ sp.csr_array(ends, shape=(len(anchors), n_first)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,7 +30,7 @@ class Cells:
 
     Attributes:
         values: log-normalised (cell, gene), reference cells first.
-        sets: code of each cell's set (cell,); a set of the query is never one of the reference, also of the same name.
+        sets: code of each cell's set (cell,).
         n_reference: reference cells.
         genes: names (gene,).
         varies: which genes vary in every set; the others have no say where sets are compared (gene,).
@@ -58,35 +58,48 @@ class Aligned:
     Attributes:
         before: principal components of both as they were (cell, component), reference cells first.
         after: the common space (cell, component).
-        probabilities: of each class in each query cell (cell, class).
+        shares: say of each reference cell in each query cell (query cell, reference cell); rows sum to 1.
         corrected: log-normalised query after correction (cell, gene), or None where only the space is corrected.
         genes: of `corrected`.
         anchors: columns of a table of matched cells, or None.
         facts: what is worth knowing of the alignment, JSON-ready.
+        probabilities: of each class in each query cell (cell, class); no column where the reference has no classes.
     """
 
     before: np.ndarray
     after: np.ndarray
-    probabilities: np.ndarray
+    shares: sp.csr_array
     corrected: np.ndarray | None = None
     genes: np.ndarray | None = None
     anchors: dict[str, np.ndarray] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    probabilities: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def impute(self, values: np.ndarray) -> np.ndarray:
+        """Values of the reference cells (cell, column) foreseen in the query cells (cell, column).
+
+        A missing value has no say; NaN where no cell with a value has one.
+        """
+        known = ~np.isnan(values)
+        total = np.asarray(self.shares @ known.astype(np.float64))
+        found = np.asarray(self.shares @ np.where(known, values, 0.0))
+        return np.divide(found, total, out=np.full_like(found, np.nan), where=total > 0)
 
 
 class PairTransfer(ABC):
     """Base of the procedures that keep a reference and align each query set with it; made to be subclassed.
 
     A subclass names its configuration in `config_class` and aligns in `_align`. The answer for a query cell depends on
-    the query set that it comes with: sets are aligned, not cells.
+    the query set that it comes with: sets are aligned, not cells. A set of the query is another than one of the
+    reference, also of the same name, unless the configuration has `same_sets` and it is true.
 
     Attributes:
         config: the configuration.
         reference_: counts, or other values, of the reference (cell, gene).
         totals_: counts of all genes of each reference cell (cell,).
         sets_: name of each reference cell's set (cell,).
-        codes_: class of each reference cell (cell,).
-        names_: class names.
+        codes_: class of each reference cell (cell,); empty where they have none.
+        names_: class names, perhaps none.
         seed_: root of the randomness.
     """
 
@@ -96,11 +109,11 @@ class PairTransfer(ABC):
         self.config = config
 
     @abstractmethod
-    def _align(self, cells: Cells, codes: np.ndarray, n_classes: int) -> Aligned:
-        """Align the query (the cells from `n_reference` on) with the reference, whose classes are `codes`."""
+    def _align(self, cells: Cells) -> Aligned:
+        """Align the query (the cells from `n_reference` on) with the reference."""
 
     def fit(self, data: Dataset, *, seed: int) -> Self:
-        """Keep the reference: a Matrix with classes; column `set` names several sets in it.
+        """Keep the reference: a Matrix, with classes or without; column `set` names several sets in it.
 
         Raises:
             InsufficientDataError: fewer than three cells. MismatchError: missing values.
@@ -112,7 +125,7 @@ class PairTransfer(ABC):
         self.totals_ = _totals(data, matrix)
         default = np.full(len(matrix), "reference", dtype=object)
         self.sets_ = np.asarray(data.columns.get(SET, default), dtype=object)
-        self.codes_ = np.asarray(data.target.values, dtype=np.int64)
+        self.codes_ = np.asarray(data.target.values, dtype=np.int64)  # empty without a target
         self.names_ = tuple(str(name) for name in data.target.names)
         self.seed_ = seed
         return self
@@ -125,7 +138,9 @@ class PairTransfer(ABC):
         """
         if not hasattr(self, "reference_"):
             raise NotTrainedError("no reference was kept", where=type(self).__name__, do="call fit first")
-        return self._align(self.cells(query), self.codes_, len(self.names_))
+        found = self._align(self.cells(query))
+        classes = np.eye(len(self.names_))[self.codes_] if self.names_ else np.zeros((len(self.reference_), 0))
+        return replace(found, probabilities=np.asarray(found.shares @ classes))
 
     def scores(self, data: Dataset) -> np.ndarray:
         """Probability of each class in each query cell (cell, class)."""
@@ -150,16 +165,21 @@ class PairTransfer(ABC):
         second = matrix.values[:, [place[name] for name in genes]]
         default = np.full(len(matrix), "query", dtype=object)
         second_sets = np.asarray(query.columns.get(SET, default), dtype=object)
-        keys = [("reference", name) for name in self.sets_] + [("query", name) for name in second_sets]
-        order = {key: code for code, key in enumerate(dict.fromkeys(keys))}
-        sets = np.asarray([order[key] for key in keys])
+        sets = set_codes(self.sets_, second_sets, same_sets=getattr(self.config, "same_sets", False))
+        if not sets.any():
+            raise InsufficientDataError(
+                "reference and query are one set: there is nothing to align",
+                got=f"the set {self.sets_[0]}",
+                expected="two sets or more",
+                do="leave same_sets out, or name the sets of the cells apart",
+            )
         both = np.vstack([first, second])
         counts = both.min() >= 0 and bool((both % 1 == 0).all())
-        parts = [both[sets == code] for code in range(len(order))]
+        parts = [both[sets == code] for code in range(int(sets.max()) + 1)]
         chosen = _choose(parts, genes, self.config.features, counts=counts)
         totals = np.concatenate([self.totals_, _totals(query, matrix)])
         values = log_normalise(both[:, chosen], total=totals) if counts else both[:, chosen]
-        varies = np.all([values[sets == code].std(axis=0) > 1e-12 for code in range(len(order))], axis=0)
+        varies = np.all([values[sets == code].std(axis=0) > 1e-12 for code in range(len(parts))], axis=0)
         if varies.sum() < 3:
             raise InsufficientDataError(
                 "too few genes vary in every set", got=int(varies.sum()), expected="three or more"
@@ -193,14 +213,29 @@ class PairTransfer(ABC):
         return self
 
 
-def neighbour_votes(space: np.ndarray, n_reference: int, codes: np.ndarray, n_classes: int, *, k: int) -> np.ndarray:
-    """Share of each class among a query cell's nearest reference cells (cell, class), closer ones weighing more."""
+def set_codes(reference: np.ndarray, query: np.ndarray, *, same_sets: bool) -> np.ndarray:
+    """Code of each cell's set (cell,), reference cells first, from their names (cell,).
+
+    A set of the query that has the name of one of the reference is another set, unless `same_sets` is true.
+    """
+    roles = ("", "") if same_sets else ("reference", "query")
+    keys = [(role, name) for role, names in zip(roles, (reference, query)) for name in names]
+    order = {key: code for code, key in enumerate(dict.fromkeys(keys))}
+    return np.asarray([order[key] for key in keys], dtype=np.int64)
+
+
+def neighbour_shares(space: np.ndarray, n_reference: int, *, k: int) -> sp.csr_array:
+    """Say of its k nearest reference cells in each query cell (query cell, reference cell), closer ones weighing more;
+    `space` (cell, dimension) holds the reference cells first.
+    """
     found = nearest(space[n_reference:], space[:n_reference], k)
     width = found.distance[:, -1:]
     scaled = np.divide(found.distance, width, out=np.zeros_like(found.distance), where=width > 0)
     weight = np.exp(-(scaled**2))
-    votes = np.stack([(weight * (codes[found.index] == code)).sum(axis=1) for code in range(n_classes)], axis=1)
-    return votes / weight.sum(axis=1, keepdims=True)
+    weight /= weight.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(len(weight)), weight.shape[1])
+    shape = (len(weight), n_reference)
+    return sp.csr_array((weight.ravel(), (rows, found.index.ravel())), shape=shape)
 
 
 def _choose(parts: list[np.ndarray], genes: np.ndarray, count: int, *, counts: bool) -> np.ndarray:

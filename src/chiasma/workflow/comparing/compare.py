@@ -159,7 +159,12 @@ def compare_runs(
     from chiasma.stats.compare import against_best, compare_all, verdict
 
     _refuse_tracks(read_json(run / "provenance.json")["card"]["data"] for run in runs)
-    if read_json(runs[0] / "provenance.json")["target"]["kind"] == "none":
+    about = read_json(runs[0] / "provenance.json")
+    if about["target"]["kind"] == "none" and about["card"]["data"] == "pair":
+        from chiasma.workflow.comparing.alignments import compare_alignments
+
+        return compare_alignments(runs, output=output)
+    if about["target"]["kind"] == "none":
         from chiasma.workflow.comparing.factors import compare_factors
 
         return compare_factors(runs, output=output, draws=draws, stability=stability)

@@ -262,6 +262,8 @@ def _training_stage(job: Job, prepared: Prepared, run: RunFolder) -> Fitted:
 def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFolder, rivals_from: Path | None) -> None:
     if run.done("evaluate"):
         return
+    if job.method.card.data == "pair" and prepared.dataset.target.kind == "none":
+        return  # how the sets mix is measured where the query is aligned
     from chiasma.workflow.evaluating.evaluate import cross_validation, evaluate
     from chiasma.workflow.fitting.opponents import Opponents, face_rivals
 
@@ -289,7 +291,8 @@ def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFold
                 for name in ("rivals.npz", "rivals.json"):
                     shutil.copyfile(rivals_from / name, run.work / name)
             card_rival, named = job.method.card.rival, job.named_rivals
-            opponents = face_rivals(prepared, job.options, card_rival=card_rival, named=named, folder=run.work)
+            facing: dict[str, Any] = {"card_rival": card_rival, "named": named, "out_of_fold": matrix}
+            opponents = face_rivals(prepared, job.options, **facing, folder=run.work)
     with run.stage("evaluate"):
         evaluate(fitted, prepared, opponents, job.options, folder=run.work)
 

@@ -10,23 +10,28 @@ import numpy as np
 
 from chiasma.core.files import read_json, write_json
 from chiasma.data.matrix import Matrix
-from chiasma.metrics.mixing import conservation, mixing
+from chiasma.metrics.mixing import conservation, mixing, neighbours_kept
 from chiasma.stats.cells.counts import log_normalise
 from chiasma.stats.cells.pair_transfer import SET, TOTAL, Aligned
 from chiasma.stats.graphs.knn import nearest_others
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.fitting.imputing import impute
 from chiasma.workflow.loading.pair import Pair, query_dataset, read_pair
 
 NEIGHBOURS = 90
 """Neighbours looked at: three times the perplexity of the local inverse Simpson index."""
+NEAR = 30
+"""Neighbours within its own set that a cell should keep."""
+UNALIGNED = "unaligned"
 
 
 def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> None:
     """Write `integrated/`, the figure of it, and the figures of mixing into metrics.json.
 
-    The folder holds query_types.parquet (id, type, score, p_CLASS), cells.parquet (id, set, type and places before and
-    after), corrected.parquet and anchors.parquet where the method has them, mixing.json, and integrated.h5ad with all
-    of it where anndata is installed.
+    The folder holds query_types.parquet (id, type, score, p_CLASS) where the reference has types, cells.parquet (id,
+    set, type and places before and after), corrected.parquet and anchors.parquet where the method has them,
+    imputed.parquet with its checks where values were given, mixing.json, and integrated.h5ad with all of it where
+    anndata is installed. Where there are no types, metrics.json and compare.json are of mixing alone.
 
     Args:
         fitted: the procedure with its reference, the one that was evaluated.
@@ -34,10 +39,11 @@ def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> Non
         folder: the run folder.
     """
     pair = read_pair(inputs)
-    aligned = fitted.model.align(query_dataset(pair, fitted.target))
+    query = query_dataset(pair, fitted.target)
+    aligned = fitted.model.align(query)
     reference = fitted.model.reference_
     known = dict(zip(pair.query.samples.tolist(), pair.query_labels.tolist()))
-    types = [fitted.target.names[code] for code in fitted.model.codes_]
+    types = [fitted.target.names[code] for code in fitted.model.codes_] or [""] * len(reference)
     types += [known[name] for name in pair.query.samples.tolist()]
     cells = {
         "id": [*map(str, reference.samples), *map(str, pair.query.samples)],
@@ -47,20 +53,27 @@ def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> Non
     }
     out = folder / "integrated"
     out.mkdir(exist_ok=True)
-    _write_types(out / "query_types.parquet", fitted, cells["id"][len(reference) :], aligned)
+    if fitted.target.names:
+        _write_types(out / "query_types.parquet", fitted, cells["id"][len(reference) :], aligned)
     _write_cells(out / "cells.parquet", cells, aligned)
     _write_corrected(out, pair, aligned)
-    figures = mixing_figures(aligned, _set_names(cells), types)
+    sets = _set_names(cells, same_sets=getattr(fitted.config, "same_sets", False))
+    figures = mixing_figures(aligned, sets, types)
     record = {**figures, "alignment": aligned.facts}
+    if pair.values is not None:
+        record["imputation"] = impute(fitted, pair, query, aligned, folder=out)
     write_json(out / "mixing.json", record)
-    if (folder / "metrics.json").exists():
-        write_json(folder / "metrics.json", {**read_json(folder / "metrics.json"), "integration": record})
-    _draw(folder / "figures", fitted, aligned, cells, figures)
+    if fitted.target.kind == "none":
+        _write_figures(folder, fitted, figures)
+    write_json(folder / "metrics.json", {**read_json(folder / "metrics.json"), "integration": record})
+    _draw(folder / "figures", fitted, aligned, (sets, types), figures)
     _write_container(out / "integrated.h5ad", fitted, pair, aligned, cells)
 
 
 def mixing_figures(aligned: Aligned, sets: list[str], types: list[str]) -> dict[str, Any]:
-    """How sets mix, and types stay apart, before and after: each figure from 0 to 1, higher is better."""
+    """How sets mix, types stay apart (where two or more are known) and neighbours within a set stay neighbours, before
+    and after: each figure from 0 to 1, higher is better.
+    """
     set_codes = np.unique(sets, return_inverse=True)[1]
     typed = np.flatnonzero(np.asarray(types, dtype=object) != "")
     type_codes = np.unique([types[cell] for cell in typed], return_inverse=True)[1]
@@ -68,15 +81,54 @@ def mixing_figures(aligned: Aligned, sets: list[str], types: list[str]) -> dict[
     for name, space in (("before", aligned.before), ("after", aligned.after)):
         near = nearest_others(space, NEIGHBOURS)
         row = mixing(near.index, near.distance, set_codes)
-        some = near if len(typed) == len(space) else nearest_others(space[typed], NEIGHBOURS)
-        found[name] = row | conservation(some.index, some.distance, type_codes, space[typed])
+        if len(np.unique(type_codes)) > 1:
+            some = near if len(typed) == len(space) else nearest_others(space[typed], NEIGHBOURS)
+            row |= conservation(some.index, some.distance, type_codes, space[typed])
+        found[name] = row
+    found["before"]["neighbours_kept"] = 1.0
+    found["after"]["neighbours_kept"] = _kept(aligned, set_codes)
     return {**found, "cells": len(sets), "cells of known type": len(typed), "neighbours": NEIGHBOURS}
 
 
-def _set_names(cells: Mapping[str, list[str]]) -> list[str]:
-    """Set of each cell, with its role where reference and query share the name of one."""
+def _kept(aligned: Aligned, set_codes: np.ndarray) -> float:
+    """Share of each cell's nearest cells of its own set that still are, weighed by the cells of each set."""
+    shares, sizes = [], []
+    for code in range(int(set_codes.max()) + 1):
+        member = np.flatnonzero(set_codes == code)
+        if len(member) <= NEAR + 1:
+            continue  # nearly all its cells would be neighbours
+        before, after = (nearest_others(space[member], NEAR).index for space in (aligned.before, aligned.after))
+        shares.append(neighbours_kept(before, after))
+        sizes.append(len(member))
+    return float(np.average(shares, weights=sizes)) if sizes else float("nan")
+
+
+def _write_figures(folder: Path, fitted: Fitted, figures: Mapping[str, Any]) -> None:
+    """metrics.json and compare.json of an alignment without types: how sets mix beside how they mixed before."""
+
+    def described(row: Mapping[str, float]) -> dict[str, Any]:
+        return {name: {"value": value, "low": None, "high": None, "unit": "cell"} for name, value in row.items()}
+
+    before, after, name = figures["before"], figures["after"], fitted.method.name
+    document = {"test": described(after), "baselines": {UNALIGNED: described(before)}, "primary": "ilisi"}
+    conditions = {"seed": fitted.model.seed_, "unit_name": "cell", "n": figures["cells"]}
+    write_json(folder / "metrics.json", {**document, "conditions": conditions})
+    verdict = (
+        f"{name} mixes the sets from {before['ilisi']:.3f} to {after['ilisi']:.3f} (ilisi, 0 apart to 1 mixed), and "
+        f"{after['neighbours_kept']:.3f} of each cell's {NEAR} nearest neighbours in its own set stay."
+    )
+    limits = [
+        "Without types nothing can be said of whether cells that were brought together are of one kind.",
+        "Sets that share no kind of cell should not mix: a higher figure is better only where they do.",
+    ]
+    record = {"method": name, "cost": {name: read_json(folder / "cost.json")}, "primary": "ilisi", "pairs": []}
+    write_json(folder / "compare.json", {**record, "verdict": verdict, "may_not_claim": limits})
+
+
+def _set_names(cells: Mapping[str, list[str]], *, same_sets: bool) -> list[str]:
+    """Set of each cell, with its role where reference and query share the name of one that is not the same set."""
     pairs = list(zip(cells["role"], cells["set"]))
-    if len(set(pairs)) == len(set(cells["set"])):
+    if same_sets or len(set(pairs)) == len(set(cells["set"])):
         return cells["set"]
     return [f"{role}: {name}" for role, name in pairs]
 
@@ -120,13 +172,13 @@ def _write_table(path: Path, columns: Mapping[str, Any]) -> None:
 
 
 def _draw(
-    folder: Path, fitted: Fitted, aligned: Aligned, cells: Mapping[str, list[str]], figures: Mapping[str, Any]
+    folder: Path, fitted: Fitted, aligned: Aligned, words: tuple[list[str], list[str]], figures: Mapping[str, Any]
 ) -> None:
     from chiasma.plot.integration import plot_integration, plot_mixing
     from chiasma.plot.style import save_figure
 
     places = {"before": aligned.before, f"after {fitted.method.name}": aligned.after}
-    save_figure(folder, plot_integration(places, _set_names(cells), cells["type"]))
+    save_figure(folder, plot_integration(places, *words))
     save_figure(folder, plot_mixing(figures["before"], figures["after"]))
 
 
@@ -145,16 +197,17 @@ def _write_container(path: Path, fitted: Fitted, pair: Pair, aligned: Aligned, c
     if values.min() >= 0 and (values % 1 == 0).all():
         values = log_normalise(values, total=np.concatenate([fitted.model.totals_, pair.totals[1]]))
     ids = np.asarray(cells["id"], dtype=object)
-    predicted = [fitted.target.names[code] for code in aligned.probabilities.argmax(axis=1)]
     n = len(reference)
-    obs = {
+    obs: dict[str, Any] = {
         SET: cells["set"],
         "role": cells["role"],
         "type": cells["type"],
-        "predicted_type": [*cells["type"][:n], *predicted],
-        "prediction_score": np.concatenate([np.full(n, np.nan), aligned.probabilities.max(axis=1)]),
         TOTAL: np.concatenate([fitted.model.totals_, pair.totals[1]]),
     }
+    if fitted.target.names:
+        best, score = aligned.probabilities.argmax(axis=1), aligned.probabilities.max(axis=1)
+        obs["predicted_type"] = [*cells["type"][:n], *(fitted.target.names[code] for code in best)]
+        obs["prediction_score"] = np.concatenate([np.full(n, np.nan), score])
     layers = {}
     if aligned.corrected is not None:
         layers["corrected"] = np.vstack([values[:n], aligned.corrected])

@@ -40,13 +40,20 @@ class Opponents:
 
 
 def face_rivals(
-    prepared: Prepared, options: FitOptions, *, card_rival: str, folder: Path, named: Sequence[str] = ()
+    prepared: Prepared,
+    options: FitOptions,
+    *,
+    card_rival: str,
+    folder: Path,
+    named: Sequence[str] = (),
+    out_of_fold: bool = True,
 ) -> Opponents:
     """Fit every rival that suits the data on train and valid, and score the test part; read from disk if there.
 
     A rival has no stopping rule, so it may learn from the valid part that a network spends on stopping. Its
     probabilities get a temperature as the method's do, from the same calibration part; where that is too small, on
-    matrices, from its own out-of-fold probabilities. `named` are the rivals of other methods that it is compared with.
+    matrices, from its own out-of-fold probabilities, unless `out_of_fold` is false: the method has none either.
+    `named` are the rivals of other methods that it is compared with.
     """
     if (folder / "rivals.json").exists():
         return load_opponents(folder)
@@ -64,7 +71,8 @@ def face_rivals(
         arrays[f"{rival.name}|test"] = np.asarray(rival.predict(test), dtype=np.float64)
         seconds = time.perf_counter() - wall
         if part.target.kind in CLASSES:
-            scores, codes = _to_calibrate_on(make, place, part, held, rival, options)
+            again = make if out_of_fold else None
+            scores, codes = _to_calibrate_on(again, place, part, held, rival, options)
             arrays |= {f"{rival.name}|calibration": scores, f"{rival.name}|codes": codes}
         cost[rival.name] = {"cpu_seconds": fitted, "seconds": seconds, "parameters": None}
         print(f"rival {rival.name}: {seconds:.1f} s", file=sys.stderr)
@@ -75,13 +83,16 @@ def face_rivals(
 
 
 def _to_calibrate_on(
-    make: Callable[[], list[Rival]], place: int, part: Dataset, held: Dataset, rival: Rival, options: FitOptions
+    make: Callable[[], list[Rival]] | None, place: int, part: Dataset, held: Dataset, rival: Rival, options: FitOptions
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (example, class) and classes (example,) of examples the rival did not learn from; perhaps none."""
+    """Scores (example, class) and classes (example,) of examples the rival did not learn from; perhaps none.
+
+    `make` gives the rivals anew, to be fitted to folds; None asks for none.
+    """
     if len(held) >= FEWEST:
         return np.asarray(rival.predict(held), dtype=np.float64), held.target.values
     codes = part.target.values
-    if not isinstance(part.x, Matrix | Views) or len(part) < FEWEST:
+    if make is None or not isinstance(part.x, Matrix | Views) or len(part) < FEWEST:
         return np.zeros((0, part.target.n_outputs)), np.zeros(0, np.int64)
     fold = stratified_folds(codes, _FOLDS, random=generator(options.seed, "rivals"), unit=part.unit)
     scores = np.zeros((len(part), part.target.n_outputs))

@@ -1,4 +1,4 @@
-"""Two sets of cells to a Dataset: genes matched by name, reference types from labels, query types where known."""
+"""Two sets of cells to a Dataset: genes matched by name, types of either and other values of either where known."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.errors import InsufficientDataError, MismatchError, list_some
+from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError, list_some
 from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.matrix import Matrix
 from chiasma.data.split import Split
+from chiasma.io.containers import over
 from chiasma.io.tables import orient, read_labels, read_matrix
 from chiasma.stats.cells.pair_transfer import SET, TOTAL
 from chiasma.workflow.fitting.options import FitOptions
@@ -28,12 +29,15 @@ class Pair:
     """Two sets of cells over the genes that both have.
 
     Attributes:
-        reference: labelled cells (cell, gene).
+        reference: cells, where labels are given those that have one (cell, gene).
         query: all query cells (cell, gene).
         totals: counts of all genes of each cell of the two.
-        labels: type of each reference cell (cell,).
+        labels: type of each reference cell, "" where no labels were given (cell,).
         query_labels: type of each query cell, "" where unknown (cell,).
         sets: library or donor of each cell of the two.
+        values: further values of the reference cells that the query is to be given, NaN where a cell lacks them
+            (cell, feature), or None.
+        query_values: the same of the query cells, where known, or None.
         skips: what was left out.
         notes: facts for the report.
     """
@@ -44,12 +48,14 @@ class Pair:
     labels: np.ndarray
     query_labels: np.ndarray
     sets: tuple[np.ndarray, np.ndarray]
+    values: Matrix | None
+    query_values: Matrix | None
     skips: tuple[Skip, ...]
     notes: dict[str, Any]
 
 
 def load_pair(inputs: Mapping[str, Any], options: FitOptions) -> tuple[Dataset, Split]:
-    """The cells of known type, and their division.
+    """The cells of known type, and their division; without labels all reference cells, without a target, undivided.
 
     With types of query cells the reference is the train part and those cells are the test part. Without, a random part
     of the reference is held out as one set, which the split warns about: it says nothing of the difference
@@ -58,8 +64,11 @@ def load_pair(inputs: Mapping[str, Any], options: FitOptions) -> tuple[Dataset, 
 
     Raises:
         MismatchError: hardly a gene, or no id of a label, matches. InsufficientDataError: fewer than two types.
+        UsageError: types of the query without types of the reference.
     """
     pair = read_pair(inputs)
+    if inputs.get("labels") is None:
+        return _without_types(pair)
     names = tuple(sorted(set(pair.labels.tolist())))
     if len(names) < 2:
         raise InsufficientDataError(
@@ -103,6 +112,18 @@ def load_pair(inputs: Mapping[str, Any], options: FitOptions) -> tuple[Dataset, 
     return dataset, Split("given", dataset.ids, part, parameters)
 
 
+def _without_types(pair: Pair) -> tuple[Dataset, Split]:
+    columns = {TOTAL: pair.totals[0], SET: pair.sets[0]}
+    ids, empty = pair.reference.samples, Target("none", np.zeros(0), ())
+    unit = np.arange(len(ids))
+    dataset = Dataset(ids, pair.reference, empty, unit, "cell", columns, pair.skips, pair.notes)
+    warning = (
+        "no types of reference cells were given: nothing is handed over, and the figures are of how the sets mix and "
+        "how each keeps its neighbourhoods"
+    )
+    return dataset, Split("none", ids, np.full(len(ids), "train", dtype=object), {}, warnings=(warning,))
+
+
 def query_dataset(pair: Pair, target: Target) -> Dataset:
     """All query cells without a target."""
     columns = {TOTAL: pair.totals[1], SET: pair.sets[1]}
@@ -125,10 +146,12 @@ def load_query(path: Path | str, genes: np.ndarray, *, target: Target) -> Datase
 
 
 def read_pair(inputs: Mapping[str, Any]) -> Pair:
-    """Read reference, query, labels and sets, match genes, and leave out what cannot be used, counted."""
-    labels = read_labels(inputs["labels"])
-    reference, turned = orient(read_matrix(inputs["reference"]), labels)
-    query = _turned(read_matrix(inputs["query"]), reference.features)
+    """Read reference, query, labels, sets and values, match genes, and leave out what cannot be used, counted."""
+    _require_whole(inputs)
+    labels = None if inputs.get("labels") is None else read_labels(inputs["labels"])
+    reference, query = read_matrix(inputs["reference"]), read_matrix(inputs["query"])
+    reference, turned = orient(reference, labels) if labels is not None else _cells_in_rows(reference, query)
+    query = _turned(query, reference.features)
     totals = reference.values.sum(axis=1), query.values.sum(axis=1)
     shared = _shared(reference.features, query.features, where="--query")
     notes: dict[str, Any] = {
@@ -142,18 +165,63 @@ def read_pair(inputs: Mapping[str, Any]) -> Pair:
     query = query.take_features(np.asarray([place[1][name] for name in shared]))
     skips: list[Skip] = []
     everyone = reference.samples
-    keep = _usable(everyone, labels, skips)
-    _skip(skips, "a label, but no reference cell", _absent(labels, everyone))
+    keep = np.arange(len(everyone)) if labels is None else _usable(everyone, labels, skips)
+    _skip(skips, "a label, but no reference cell", _absent(labels or {}, everyone))
     reference, first_total = reference.take(keep), totals[0][keep]
-    types = np.asarray([labels[name] for name in reference.samples], dtype=object)
+    types = np.asarray([(labels or {}).get(name, "") for name in reference.samples], dtype=object)
     given = {} if inputs.get("query_labels") is None else read_labels(inputs["query_labels"])
     query_types = np.asarray([given.get(name, "") for name in query.samples], dtype=object)
     _skip(skips, "a query label, but no query cell", _absent(given, query.samples))
     sets = _sets(inputs.get("sets"), reference.samples, query.samples, everyone, skips)
+    if shared_names := sorted(set(sets[0].tolist()) & set(sets[1].tolist())):
+        notes["sets named alike in reference and query"] = list_some(shared_names)
+    values = _values(inputs.get("values"), reference.samples, "reference", skips)
+    query_values = _values(inputs.get("query_values"), query.samples, "query", skips)
     if set(reference.samples.tolist()) & set(query.samples.tolist()):
         query = replace(query, samples=np.asarray([f"query:{name}" for name in query.samples], dtype=object))
         notes["query cells renamed query:ID"] = "some have the ids of reference cells"
-    return Pair(reference, query, (first_total, totals[1]), types, query_types, sets, tuple(skips), notes)
+    return Pair(
+        reference, query, (first_total, totals[1]), types, query_types, sets, values, query_values, tuple(skips), notes
+    )
+
+
+def _require_whole(inputs: Mapping[str, Any]) -> None:
+    """What is known of the query only can be held against nothing."""
+    for own, other in (("query_labels", "labels"), ("query_values", "values")):
+        if inputs.get(own) is not None and inputs.get(other) is None:
+            raise UsageError(
+                f"--{other} of the reference are needed: what is handed over is measured by those of the query",
+                where=f"--{own.replace('_', '-')}",
+                got=inputs[own],
+                expected=f"--{other} FILE",
+            )
+
+
+def _cells_in_rows(reference: Matrix, query: Matrix) -> tuple[Matrix, bool]:
+    """The reference with genes in columns, and whether it turned: genes are what both files name."""
+    named = set(query.samples.tolist()) | set(query.features.tolist())
+    rows, columns = (sum(name in named for name in side) for side in (reference.samples, reference.features))
+    if rows > columns:
+        return Matrix(np.ascontiguousarray(reference.values.T), reference.features, reference.samples), True
+    return reference, False
+
+
+def _values(spec: Any, cells: np.ndarray, role: str, skips: list[Skip]) -> Matrix | None:
+    """Further values of these cells (cell, feature), NaN for cells that the file lacks."""
+    if spec is None:
+        return None
+    where = "--values" if role == "reference" else "--query-values"
+    known = [name.removeprefix("query:") for name in cells] if role == "query" else cells.tolist()
+    matrix, _ = orient(read_matrix(spec), known)
+    if not set(matrix.samples.tolist()) & set(known):
+        raise MismatchError(
+            f"no id of a {role} cell is among the values",
+            where=where,
+            got=list_some(matrix.samples, most=3),
+            expected=f"cells: {list_some(known, most=3)}",
+        )
+    _skip(skips, f"{role} cell without values", _absent(known, matrix.samples.tolist()))
+    return replace(over(matrix, np.asarray(known, dtype=object)), samples=cells)
 
 
 def _held_out(dataset: Dataset, options: FitOptions) -> Split:

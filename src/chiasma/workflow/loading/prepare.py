@@ -100,7 +100,7 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         dataset = _only_views(dataset, options.views)
     if card.data == "matrix" and isinstance(dataset.x, Views):
         dataset = replace(dataset, x=side_by_side(dataset.x))
-    if split is not None and isinstance(dataset.x, Matrix | Views):
+    if split is not None and split.kind != "none" and isinstance(dataset.x, Matrix | Views):
         _require_measured(dataset, split)
     alone = card.transductive or options.undivided
     if card.represents and (alone or not {"binary", "multiclass"} & set(card.targets)):
@@ -114,6 +114,8 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     require_valid(dataset, do="see the message; 'chiasma audit' on the same files lists more")
     if alone:
         return Prepared(dataset, _undivided(card, dataset, split))
+    if split is not None and split.kind == "none":  # two sets of cells without types: nothing is foreseen
+        return Prepared(dataset, split)
     if split is None:
         from chiasma.split.make import make_split
 

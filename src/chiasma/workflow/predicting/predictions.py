@@ -12,16 +12,16 @@ from chiasma.core.errors import UsageError
 from chiasma.core.files import atomic_write, read_json
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.intervals import Intervals
-from chiasma.data.matrix import Matrix
 from chiasma.data.results import Predictions
 from chiasma.data.sequences import Sequences
 from chiasma.io.bigwig import BIGWIG_SUFFIXES, write_bigwig
+from chiasma.io.tables import CONTAINERS
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.model import Model
 
 LABEL = "label"
 """Column of what a sample is called, where a method takes no notice of it."""
-SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", *BIGWIG_SUFFIXES, ".json", ".h5ad")
+SUFFIXES = (".parquet", ".tsv", ".csv", ".bed", ".bedgraph", *BIGWIG_SUFFIXES, ".json", ".h5ad", ".zarr", ".h5mu")
 
 
 def conformal_sets(fitted: Model, scores: np.ndarray) -> np.ndarray | None:
@@ -127,8 +127,8 @@ def write_table(
     """Write a prediction table in the format of the suffix.
 
     Args:
-        path: ends in .parquet, .tsv, .csv, .json, .bed (score = last probability x 1000), .bedgraph or .bw (its value),
-            or .h5ad (factors in obsm, all else in obs; no X).
+        path: ends in .parquet, .tsv, .csv, .json, .bed (score = last probability x 1000), .bedgraph or .bw (its
+            value); containers are for `write_container`.
         columns: id first.
         intervals: places on a genome, needed for .bed, .bedgraph and .bw.
         fasta: the genome, whose contigs .bw lists.
@@ -138,14 +138,20 @@ def write_table(
     """
     path = Path(path)
     suffix = output_suffix(path)
+    if suffix in CONTAINERS:
+        raise UsageError(
+            "this model gives a table, which has no place in a container",
+            where=path,
+            got=suffix,
+            expected="a method of matrices or views",
+            do="write .parquet or .tsv",
+        )
     if suffix == ".parquet":
         _write_parquet(path, columns)
     elif suffix in BIGWIG_SUFFIXES:
         _write_bigwig(path, columns, intervals, fasta)
     elif suffix in (".bed", ".bedgraph"):
         _write_places(path, columns, intervals)
-    elif suffix == ".h5ad":
-        _write_container(path, columns)
     else:
         import pandas as pd
 
@@ -192,23 +198,6 @@ def _require_places(path: Path, intervals: Intervals | None) -> Intervals:
             do="write .tsv or .parquet instead",
         )
     return intervals
-
-
-def _write_container(path: Path, columns: Mapping[str, Any]) -> None:
-    """As scverse tools look for it: numbered columns such as umap1, umap2 are obsm["X_umap"], the others obs."""
-    from chiasma.io.containers import Results, write_results
-
-    stems: dict[str, list[str]] = {}
-    for name in columns:
-        if name.startswith(("p_", "yhat_")) or not name[-1].isdigit():
-            continue
-        stems.setdefault(name.rstrip("0123456789"), []).append(name)
-    obsm = {f"X_{stem}": np.column_stack([columns[name] for name in names]) for stem, names in stems.items()}
-    kept = {name for names in stems.values() for name in names} | {"id"}
-    obs = {name: list(values) for name, values in columns.items() if name not in kept}
-    ids = np.asarray(columns["id"], dtype=object)
-    blank = Matrix(np.zeros((len(ids), 0)), ids, np.zeros(0, dtype=object))
-    write_results(path, blank, Results(obsm=obsm), obs=obs)
 
 
 def _write_places(path: Path, columns: Mapping[str, Any], intervals: Intervals | None) -> None:

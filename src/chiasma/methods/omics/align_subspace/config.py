@@ -25,6 +25,11 @@ class Config(Base):
         description="weigh genes by their signed loading, as the original did in effect; it meant to turn them by the "
         "sign of their correlation, as is done otherwise",
     )
+    same_sets: bool = Field(
+        default=False,
+        description="whether a set of the query that has the name of one of the reference is that set, and both are "
+        "aligned as one; otherwise the query's sets are sets of their own",
+    )
     k_vote: int = Field(default=20, ge=1, description="nearest reference cells that vote on a query cell's type")
 
 

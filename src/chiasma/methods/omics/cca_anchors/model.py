@@ -9,10 +9,10 @@ from chiasma.methods.omics.cca_anchors.config import Config
 from chiasma.stats.cells.anchors import (
     AnchorRules,
     Anchors,
+    cell_shares,
     correct,
     find_anchors,
     leading_features,
-    transfer,
     transfer_weights,
 )
 from chiasma.stats.cells.cca_operator import cell_cca, gene_loadings, standardise_cells
@@ -32,15 +32,10 @@ class CcaAnchors(PairTransfer):
 
     config_class = Config
 
-    def impute(self, cells: Cells, values: np.ndarray) -> np.ndarray:
-        """Values of the reference cells (cell, column), foreseen in the query cells (cell, column)."""
-        anchors, weights, _ = self._tie(cells)
-        return transfer(values, anchors, weights)
-
-    def _align(self, cells: Cells, codes: np.ndarray, n_classes: int) -> Aligned:
+    def _align(self, cells: Cells) -> Aligned:
         anchors, weights, common = self._tie(cells)
         first, second = cells.values[: cells.n_reference], cells.values[cells.n_reference :]
-        probabilities = transfer(np.eye(n_classes)[codes], anchors, weights)
+        shares = cell_shares(anchors, weights, len(first))
         corrected = correct(first, second, anchors, weights)
         before = cells.components(self.config.ncomp)
         whole = np.vstack([first, corrected])
@@ -54,7 +49,7 @@ class CcaAnchors(PairTransfer):
             "components": common.shape[1],
             "anchor cells of the query": len(np.unique(anchors.second)),
         }
-        return Aligned(before, after, probabilities, corrected, cells.genes, table, facts)
+        return Aligned(before, after, shares, corrected, cells.genes, table, facts)
 
     def _tie(self, cells: Cells) -> tuple[Anchors, sp.csr_array, np.ndarray]:
         """Anchors, the say of each in each query cell, and the common space."""

@@ -25,6 +25,11 @@ class Config(Base):
     )
     block: float = Field(default=0.05, gt=0, le=1, description="share of the cells that are updated at once")
     max_iter: int = Field(default=10, ge=1, description="rounds of clustering and correction")
+    same_sets: bool = Field(
+        default=False,
+        description="whether a set of the query that has the name of one of the reference is that set, and both are "
+        "the same batch; otherwise the query's sets are sets of their own",
+    )
     k_vote: int = Field(default=20, ge=1, description="nearest reference cells that vote on a query cell's type")
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from chiasma.methods.omics.harmony.config import Config
 from chiasma.stats.cells.harmony import HarmonyRules, harmonize
-from chiasma.stats.cells.pair_transfer import Aligned, Cells, PairTransfer, neighbour_votes
+from chiasma.stats.cells.pair_transfer import Aligned, Cells, PairTransfer, neighbour_shares
 
 
 class Harmony(PairTransfer):
@@ -14,7 +12,7 @@ class Harmony(PairTransfer):
 
     config_class = Config
 
-    def _align(self, cells: Cells, codes: np.ndarray, n_classes: int) -> Aligned:
+    def _align(self, cells: Cells) -> Aligned:
         config = self.config
         before = cells.components(config.ncomp)
         rules = HarmonyRules(
@@ -28,7 +26,7 @@ class Harmony(PairTransfer):
             seed=self.seed_,
         )
         found = harmonize(before, cells.sets, rules)
-        votes = neighbour_votes(found.embedding, cells.n_reference, codes, n_classes, k=config.k_vote)
+        shares = neighbour_shares(found.embedding, cells.n_reference, k=config.k_vote)
         facts = {
             "sets": int(cells.sets.max()) + 1,
             "genes": len(cells.genes),
@@ -37,7 +35,7 @@ class Harmony(PairTransfer):
             "rounds": len(found.objective),
             "converged": found.converged,
         }
-        return Aligned(before, found.embedding, votes, facts=facts)
+        return Aligned(before, found.embedding, shares, facts=facts)
 
 
 def build(config: Config) -> Harmony:
