@@ -131,3 +131,32 @@ def test_what_cannot_be_used_is_refused():
     for settings in ({"keep_x": (5,)}, {"keep_x": 0}, {"ncomp": 0}):
         with pytest.raises(UsageError):
             Mint(**settings).fit(x, y)
+
+
+@pytest.mark.parametrize("keep", [None, 8])
+def test_errors_by_component_leave_out_studies(keep):
+    """Each study once more by a fit to the others, which tunes for itself by leaving out studies."""
+    x, y, study = data_of(7)
+    settings = {"keep_x": keep, "tune_grid": (1, 8, 40)}
+    model = Mint(**settings, perf=True).fit(x, y, study=study)
+    wrong = np.zeros(len(y), dtype=bool)
+    for name in range(6):
+        held = study == name
+        own = Mint(**settings).fit(x[~held], y[~held], study=study[~held])
+        wrong[held] = own.predict(x[held], study=study[held]) != y[held]
+    row = next(row for row in model.perf_ if (row["component"], row["distance"]) == (2, "centroids"))
+    assert row["overall"] == pytest.approx(wrong.mean())
+    assert row["studies"] == pytest.approx({str(name): wrong[study == name].mean() for name in range(6)})
+    assert "component_errors" in model.figures() and model.components_worth_having()["centroids"] in (1, 2)
+    arrays, meta = model.state()
+    back = Mint.from_state(Config(**settings, perf=True), arrays, json.loads(json.dumps(meta)))
+    assert back.perf_ == model.perf_ and vars(back).keys() == vars(model).keys()
+    assert Mint(**settings, perf=True).fit(x, y).perf_ is None  # one study: none can be left out
+
+
+def test_a_class_in_one_study_only_is_never_told_when_that_is_left_out():
+    x, y, study = data_of(8)
+    y = np.where((study == 5) & (y == 1), 2, y)  # a third class, in the last study alone
+    model = Mint(keep_x=8, perf=True).fit(x, y, study=study)
+    for row in model.perf_:
+        assert row["classes"][2] == 1.0

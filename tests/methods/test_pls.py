@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cross_decomposition import PLSCanonical, PLSRegression
 from sklearn.exceptions import ConvergenceWarning
@@ -13,6 +14,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.pls.config import Config, default, tiny
 from chiasma.methods.omics.pls.examples import example
 from chiasma.methods.omics.pls.model import Pls, build
+from chiasma.stats.pls.two_view_perf import view_folds
 
 
 def views(seed: int) -> dict[str, np.ndarray]:
@@ -108,3 +110,88 @@ def test_a_view_of_one_feature_and_more_components_than_rank(settings):
     model = Pls(ncomp=6, **settings).fit(x)
     assert np.isfinite(model.transform(x)).all() and model.transform(x).shape == (60, 6)
     assert all(np.isfinite(told).all() for told in model.reconstruct(model.transform(x)).values())
+
+
+def test_prediction_of_held_out_samples_is_that_of_scikit_learns_refits():
+    """Q2 = 1 - PRESS_h / RSS_(h-1), r2 and mean squared error by feature and of all, from refits fold by fold."""
+    x = views(4)
+    x["lipid"] = x["lipid"] * np.arange(1, 13) + 5  # features of unlike spread
+    model = Pls(ncomp=3, perf_repeats=2, perf_folds=4, tol=1e-24, max_iter=5000).fit(x)
+    folds = view_folds(60, model._config(), None)
+    sd = x["lipid"].std(axis=0, ddof=1)
+
+    def predicted(h: int, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        return (
+            PLSRegression(h, tol=1e-14, max_iter=5000)
+            .fit(x["gene"][inside], x["lipid"][inside])
+            .predict(x["gene"][outside])
+        )
+
+    everyone = np.ones(60, dtype=bool)
+    of_features = []
+    for repeat, fold in enumerate(folds):
+        left = ((x["lipid"] - x["lipid"].mean(axis=0)) ** 2).sum(axis=0)
+        for h in (1, 2, 3):
+            said, means = np.empty_like(x["lipid"]), np.empty_like(x["lipid"])
+            for number in range(4):
+                said[fold == number] = predicted(h, fold != number, fold == number)
+                means[fold == number] = x["lipid"][fold != number].mean(axis=0)
+            nothing = (((x["lipid"] - means) / sd) ** 2).mean()
+            press = ((x["lipid"] - said) ** 2).sum(axis=0)
+            r2 = np.array([np.corrcoef(a, b)[0, 1] ** 2 for a, b in zip(x["lipid"].T, said.T)])
+            row = model.perf_.rows[repeat * 3 + h - 1]
+            assert (row["repeat"], row["component"]) == (repeat + 1, h)
+            assert row["q2"] == pytest.approx(1 - (press / sd**2).sum() / (left / sd**2).sum(), abs=1e-6)
+            assert row["r2"] == pytest.approx(r2.mean(), abs=1e-6)
+            assert row["msep"] == pytest.approx((press / 60 / sd**2).mean(), abs=1e-6)
+            assert row["explained"] == pytest.approx(1 - (press / 60 / sd**2).mean() / nothing, abs=1e-6)
+            of_features += [(h, j, 1 - press[j] / left[j], r2[j], press[j] / 60) for j in range(12)]
+            left = ((x["lipid"] - predicted(h, everyone, everyone)) ** 2).sum(axis=0)
+    theirs = pd.DataFrame(of_features, columns=["component", "feature", "q2", "r2", "msep"])
+    theirs = theirs.groupby(["component", "feature"]).mean().to_numpy()
+    ours = model.errors_by_feature()
+    np.testing.assert_allclose(ours[["q2", "r2", "msep"]], theirs, atol=1e-5)
+    assert ours["feature"].tolist()[:2] == ["lipid_0", "lipid_1"] and ours["component"].tolist()[12] == 2
+
+
+def test_as_many_components_are_worth_having_as_were_planted():
+    assert Pls(ncomp=4, perf_repeats=3, perf_folds=5).fit(views(5)).components_worth_having() == 2
+    random = np.random.default_rng(0)
+    noise = {"gene": random.standard_normal((40, 300)), "lipid": random.standard_normal((40, 10))}
+    model = Pls(perf_repeats=3, perf_folds=5).fit(noise)
+    assert model.components_worth_having() == 0
+    assert np.mean([row["r2"] for row in model.perf_.rows]) < 0.1
+    assert "component_quality" in model.figures()
+    for settings, got in (({}, "perf_repeats = 0"), ({"mode": "canonical", "perf_repeats": 1}, "canonical mode")):
+        with pytest.raises(UsageError, match=got):
+            Pls(**settings).fit(noise).components_worth_having()
+    assert len(Pls().fit(noise).errors_by_feature()) == 0
+
+
+def test_equal_views_are_judged_by_the_correlation_of_held_out_variates():
+    x = views(6)
+    groups = np.arange(60) // 3
+    model = Pls(mode="canonical", perf_repeats=1, perf_folds=5).fit(x, groups=groups)
+    fold = view_folds(60, model._config(), groups)[0]
+    assert all(len(np.unique(fold[groups == unit])) == 1 for unit in range(20))
+    scores = np.empty((2, 60, 2))
+    for number in range(5):
+        held = fold == number
+        own = Pls(mode="canonical").fit({name: block[~held] for name, block in x.items()})
+        for index, name in enumerate(x):
+            scores[index, held] = own.fitted_[name].place(x[name][held])
+    for h in (0, 1):
+        assert model.perf_.rows[h]["correlation"] == pytest.approx(np.corrcoef(scores[:, :, h])[0, 1])
+    assert model.perf_.rows[0]["correlation"] > 0.7 and "component_quality" in model.figures()
+
+
+def test_prediction_with_holes_and_its_state():
+    x = views(7)
+    x["lipid"][np.random.default_rng(0).random(x["lipid"].shape) < 0.1] = np.nan
+    config = Config(perf_repeats=1, perf_folds=3)
+    model = build(config).fit(x)
+    assert model.perf_.rows[0]["explained"] > 0.1 and np.isfinite(model.errors_by_feature()["msep"]).all()
+    arrays, meta = model.state()
+    back = Pls.from_state(config, arrays, json.loads(json.dumps(meta)))
+    assert back.perf_.rows == model.perf_.rows and vars(back).keys() == vars(model).keys()
+    assert back.errors_by_feature().equals(model.errors_by_feature())

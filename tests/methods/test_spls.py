@@ -14,6 +14,7 @@ from chiasma.methods.omics.spls.config import Config, nutrimouse, tiny
 from chiasma.methods.omics.spls.examples import example
 from chiasma.methods.omics.spls.model import Spls, build
 from chiasma.stats.folds import stratified_folds
+from chiasma.stats.pls.two_view_perf import view_folds
 
 
 @pytest.mark.realdata
@@ -99,3 +100,42 @@ def test_wrong_settings_are_refused():
     for settings in ({"keep_x": (5,)}, {"keep_y": 0}, {"ncomps": 2}):
         with pytest.raises(UsageError, match=next(iter(settings))[:4]):
             Config.parse(settings)
+
+
+def test_features_are_chosen_anew_in_every_fold():
+    data = example(5)
+    x = {name: block.values for name, block in data.x.blocks.items()}
+    settings = {"ncomp": 1, "tune_grid": (2, 8), "tune_folds": 3}
+    model = Spls(**settings, perf_repeats=1, perf_folds=4).fit(x)
+    fold = view_folds(60, model._config(), None)[0]
+    said, kept = np.empty_like(x["lipid"]), set()
+    for number in range(4):
+        held = fold == number
+        own = Spls(**settings).fit({name: block[~held] for name, block in x.items()})
+        said[held] = own.predict({"gene": x["gene"][held]}).to_numpy()
+        kept.add((own.keep_x_, own.keep_y_))
+    centred = x["lipid"] - x["lipid"].mean(axis=0)
+    sd = centred.std(axis=0, ddof=1)
+    expected = 1 - (((x["lipid"] - said) / sd) ** 2).sum() / ((centred / sd) ** 2).sum()
+    assert model.perf_.rows[0]["q2"] == pytest.approx(expected)
+    assert len(kept) > 1, "the same choice in every fold would show nothing"
+
+
+def test_in_noise_no_component_is_worth_having():
+    random = np.random.default_rng(1)
+    noise = {"gene": random.standard_normal((30, 200)), "lipid": random.standard_normal((30, 50))}
+    model = Spls(tune_grid=(2, 10), perf_repeats=2, perf_folds=5).fit(noise)
+    assert max(model.tuning_[0].values()) > -0.5 and model.components_worth_having() == 0
+    assert all(row["q2"] < 0 for row in model.perf_.rows)
+
+
+@pytest.mark.realdata
+def test_fatty_acids_of_mice_by_component(data_dir):
+    """All three components of the case study help to predict the fatty acids of mice that were held out."""
+    folder = data_dir / "omics" / "nutrimouse"
+    x = {view: pd.read_csv(folder / f"{view}.csv.gz", index_col=0) for view in ("gene", "lipid")}
+    model = build(nutrimouse().replace(perf_repeats=3, perf_folds=10)).fit(x)
+    assert model.components_worth_having() == 3
+    share = [np.mean([row["explained"] for row in model.perf_.rows if row["component"] == h]) for h in (1, 2, 3)]
+    assert 0.03 < share[0] < share[1] < share[2] < 0.4
+    assert set(model.errors_by_feature()["feature"]) == set(x["lipid"].columns)

@@ -13,6 +13,7 @@ from chiasma.core.errors import UsageError
 from chiasma.methods.omics.spls_da.config import Config, default, srbct, tiny
 from chiasma.methods.omics.spls_da.examples import example
 from chiasma.methods.omics.spls_da.model import SplsDa, build
+from chiasma.stats.pls.block_perf import perf_folds
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
@@ -81,3 +82,28 @@ def test_wrong_settings_are_refused():
     for settings in ({"keep_x": (5,)}, {"keep_x": 0}, {"ncomp": 0}, {"tune_folds": 1}):
         with pytest.raises(UsageError):
             SplsDa(**settings).fit(example(0).x, example(0).target.values)
+
+
+def test_errors_by_component_tune_anew_in_every_fold():
+    data = example(4)
+    x, y = data.x.values, data.target.values
+    settings = {"tune_grid": (2, 6, 30), "tune_folds": 3}
+    model = SplsDa(**settings, perf_repeats=1, perf_folds=4).fit(x, y)
+    fold = perf_folds(y, model._config(), None)[0]
+    wrong, kept = np.zeros(60, dtype=bool), set()
+    for number in range(4):
+        held = fold == number
+        own = SplsDa(**settings).fit(x[~held], y[~held])
+        wrong[held] = own.predict(x[held]) != y[held]
+        kept.add(own.keep_x_)
+    rows = pd.DataFrame(model.perf_).set_index(["component", "distance"])
+    assert rows.loc[(2, "centroids"), "overall"] == pytest.approx(wrong.mean())
+    assert len(kept) > 1, "the same choice in every fold would show nothing"
+    assert "component_errors" in model.figures()
+
+
+def test_in_noise_the_error_is_chance():
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((30, 500)), np.repeat([0, 1], 15)
+    model = SplsDa(ncomp=1, tune_grid=(1, 5, 50), tune_folds=3, perf_repeats=4, perf_folds=5).fit(x, y)
+    assert 0.4 < np.mean([row["ber"] for row in model.perf_]) < 0.7

@@ -169,17 +169,21 @@ def explained_bars(shares: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         )
 
 
-def component_errors(rows: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.DataFrame]:
+def component_errors(rows: Sequence[Mapping[str, Any]], *, note: str = "") -> tuple[Figure, pd.DataFrame]:
     """Balanced error rate by number of components, one line a distance and vote; bars are standard errors.
+
+    One vote only is not named.
 
     Args:
         rows: {"repeat", "component", "distance", "vote", "ber", "overall"}.
+        note: how what was tuned was tuned.
     """
     import pandas as pd
 
     grouped = pd.DataFrame([dict(row) for row in rows]).groupby(["distance", "vote", "component"])["ber"]
     table = grouped.agg(ber="mean", standard_error="sem").reset_index()
     table["standard_error"] = table["standard_error"].fillna(0.0)
+    several = table["vote"].nunique() > 1
     with drawing(SMALL * 1.3, 3.4) as (canvas, axes):
         for number, ((distance, vote), line) in enumerate(table.groupby(["distance", "vote"])):
             axes.errorbar(
@@ -190,7 +194,7 @@ def component_errors(rows: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.Data
                 marker=_MARKERS[number % len(_MARKERS)],
                 markersize=4,
                 linewidth=1.4,
-                label=f"{distance}, {vote}",
+                label=f"{distance}, {vote}" if several else str(distance),
             )
         axes.set(xlabel="components", ylabel="balanced error rate", xticks=sorted(table["component"].unique()))
         axes.set_ylim(bottom=0)
@@ -200,7 +204,7 @@ def component_errors(rows: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.Data
             table,
             name="component_errors",
             title="Error by number of components",
-            caption="On held-out samples of the train part, for every distance and vote.",
+            caption=f"On held-out samples of the train part, for every distance{' and vote' * several}. {note}".strip(),
         )
 
 

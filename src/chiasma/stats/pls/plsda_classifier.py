@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,8 +11,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from chiasma.core.config import Config
+from chiasma.core.errors import UsageError
 from chiasma.stats.matrix_classifier import MatrixClassifier
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.pls.block_perf import choices, cross_validated_errors
 from chiasma.stats.pls.block_plsda import BlockPlsda, PlsdaRules, fit_block_plsda
 from chiasma.stats.pls.block_summary import RESPONSE, explained_variance
 from chiasma.stats.pls.block_tuning import TuningRules, tune_keep, tuning_folds
@@ -22,6 +24,8 @@ from chiasma.stats.principal_components import feature_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixClassifier):
@@ -35,6 +39,8 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
         correlations_: of each feature with each variate (feature, component).
         explained_variance_: share of the matrix's variance by component, and of the class as "Y".
         n_iter_: most sweeps of any component.
+        perf_: error rates of one component, two, ... by distance on samples held out of the fit, all learnt and tuned
+            anew without them; None if not asked for.
     """
 
     model_: BlockPlsda
@@ -71,7 +77,7 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
         arrays, model = to_arrays(self.model_)
         arrays |= {f"explained/{name}": values for name, values in self.explained_variance_.items()}
         arrays["correlations"] = np.ascontiguousarray(self.correlations_)
-        return arrays, facts | {"model": model}
+        return arrays, facts | {"model": model, "perf": self.perf_}
 
     @classmethod
     def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
@@ -81,7 +87,33 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
         self.n_iter_ = max(self.model_.iterations)
         self.explained_variance_ = {name: arrays[f"explained/{name}"] for name in (VIEW, RESPONSE)}
         self.correlations_ = arrays["correlations"]
+        self.perf_ = meta["perf"]
         return self
+
+    def components_worth_having(self, measure: str = "ber") -> pd.Series:
+        """Number of components for each distance, by `ber` or `overall` error on held-out samples.
+
+        A further component must better the error by a one-sided t-test over three repeats or more; with fewer, the
+        least error.
+        """
+        import pandas as pd
+
+        if self.perf_ is None:
+            raise UsageError(
+                "nothing was cross-validated", expected="a fit with perf_repeats of 3 or more (mint: perf)"
+            )
+        found = {distance: number for (distance, _), number in choices(self.perf_, measure).items()}
+        return pd.Series(found, name="components").rename_axis("distance")
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table; errors by component if asked for."""
+        from chiasma.plot.component_figures import matrix_figures
+        from chiasma.plot.variables import component_errors
+
+        drawn = matrix_figures(self.correlations(), self.explained())
+        if self.perf_ is not None:
+            drawn["component_errors"] = component_errors(self.perf_, note="What is tuned was tuned without them.")
+        return drawn
 
     def _fit_model(
         self, values: np.ndarray, codes: np.ndarray, config: Any, rules: PlsdaRules, *, study: np.ndarray | None = None
@@ -94,6 +126,22 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
                 f"no convergence to tol={config.tol} in {config.max_iter} sweeps; raise max_iter",
                 ConvergenceWarning,
                 stacklevel=3,
+            )
+
+    def _judge(
+        self,
+        values: np.ndarray,
+        codes: np.ndarray,
+        rules: PlsdaRules | Callable[[np.ndarray], PlsdaRules],
+        *,
+        folds: Sequence[np.ndarray] | None,
+        study: np.ndarray | None = None,
+    ) -> None:
+        """Errors on samples held out; arguments as of `cross_validated_errors`, no folds where none are asked for."""
+        self.perf_: list[dict[str, Any]] | None = None
+        if folds is not None:
+            self.perf_ = cross_validated_errors(
+                {VIEW: values}, codes, rules, folds=folds, votes=("majority",), study=study
             )
 
     def _summarise(self, values: np.ndarray, codes: np.ndarray) -> None:

@@ -35,8 +35,8 @@ class PerfConfig(Config):
     perf_repeats: int = Field(
         default=0,
         ge=0,
-        description="repeats of cross-validation inside the train part that tell the error of one component, two, ... "
-        "by every distance; 3 or more choose a number of components; what is tuned is tuned anew in each fold; 0: none",
+        description="repeats of cross-validation inside the train part that tell how well one component, two, ... do; "
+        "3 or more choose a number of components; what is tuned is tuned anew in each fold; 0: none",
     )
     perf_folds: int = Field(default=10, ge=2, description="folds of that, at most the size of the smallest class")
     random_state: int = Field(default=0, description="seed of the folds, the only randomness")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from chiasma.data.results import Figure
 
+_NESTED = "What is tuned was tuned without them."
+
 
 class Diablo(NamedViews, ClassifierMixin, BaseEstimator):
     """Sparse discriminant components of several views that agree with each other and with the class.
@@ -226,7 +228,9 @@ class Diablo(NamedViews, ClassifierMixin, BaseEstimator):
             views = [view for view, _ in members]
             drawn["clustered_map"] = clustered_map(heat, row_groups=classes, column_groups=views)
         if self.perf_ is not None:
-            drawn["component_errors"] = component_errors(self.perf_)
+            reused = self.faithful and self.tuning_ is not None
+            note = "keep_x was tuned with them, as mixOmics does: optimistic." if reused else _NESTED
+            drawn["component_errors"] = component_errors(self.perf_, note=note)
         return drawn
 
     def components_worth_having(self, measure: str = "ber") -> pd.DataFrame:

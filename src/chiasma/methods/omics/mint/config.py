@@ -19,6 +19,12 @@ class Config(PlsdaConfig):
         default=(5, 10, 20, 50), min_length=1, description="candidates for keep_x where that is not given"
     )
 
+    perf: bool = Field(
+        default=False,
+        description="leave out one study after the other, to tell the error of one component, two, ... by every "
+        "distance, in all studies and in each; keep_x is tuned anew without each, unless it is given",
+    )
+
     @model_validator(mode="after")
     def _lengths(self) -> Config:
         if self.keep_x is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError, list_some
 from chiasma.methods.omics.mint.config import Config
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.pls.block_plsda import PlsdaRules
 from chiasma.stats.pls.block_scaling import Scaling, StudyScaling, learn_study_scaling
 from chiasma.stats.pls.block_summary import correlations
 from chiasma.stats.pls.block_tuning import TuningRules, tune_keep
@@ -19,8 +20,6 @@ from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chiasma.data.results import Figure
 
 ONE_STUDY = "all"
 """Name of the study where none is given."""
@@ -60,6 +59,7 @@ class Mint(PlsdaClassifier):
         near_zero_var: bool = False,
         distance: str = "centroids",
         tune_grid: tuple[int, ...] = (5, 10, 20, 50),
+        perf: bool = False,
     ) -> None:
         self.ncomp = ncomp
         self.keep_x = keep_x
@@ -70,6 +70,7 @@ class Mint(PlsdaClassifier):
         self.near_zero_var = near_zero_var
         self.distance = distance
         self.tune_grid = tune_grid
+        self.perf = perf
 
     def fit(self, X: Any, y: Any, *, study: Any = None) -> Self:
         """Fit to X (sample, feature), a DataFrame, array or Matrix with NaN where missing, and classes y (sample,).
@@ -86,11 +87,7 @@ class Mint(PlsdaClassifier):
         values, codes = self._learn(X, y)
         names = _names(study, len(values))
         _refuse_small(names)
-        keep = config.keep_x
-        self.tuning_errors_: list[dict[int, float]] | None = None
-        if keep is None:
-            keep = self._tune(values, codes, names, config)
-        rules = make_rules(config, keep, values.shape[1])
+        rules, self.tuning_errors_ = _tuned(config, values, codes, names)
         self.keep_x_ = rules.keep[VIEW]
         self._fit_model(values, codes, config, rules, study=names)
         self.scaling_ = learn_study_scaling(values, names, scale=config.scale, drop_near_zero=config.near_zero_var)
@@ -101,6 +98,12 @@ class Mint(PlsdaClassifier):
         self.partial_correlations_ = np.stack(
             [np.diag(correlations(scores[names == name], response[names == name])) for name in self.scaling_.studies]
         )
+
+        def tuned_without(train: np.ndarray) -> PlsdaRules:
+            return _tuned(config, values[train], codes[train], names[train])[0]
+
+        nested = rules if config.keep_x is not None else tuned_without
+        self._judge(values, codes, nested, folds=_studies_out(codes, names) if config.perf else None, study=names)
         return self
 
     def predict(self, X: Any, *, study: Any = None) -> np.ndarray:
@@ -146,12 +149,6 @@ class Mint(PlsdaClassifier):
         columns = [f"comp{number + 1}" for number in range(self.model_.n_components)]
         return pd.DataFrame(self.partial_correlations_, index=index, columns=columns)
 
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained and circle of correlations, each with its table."""
-        from chiasma.plot.component_figures import matrix_figures
-
-        return matrix_figures(self.correlations(), self.explained())
-
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
         arrays, facts = super().state()
@@ -176,21 +173,35 @@ class Mint(PlsdaClassifier):
         self.scaling_ = StudyScaling(pooled, {name: Scaling(mean, sd) for name, mean, sd in each})
         return self
 
-    def _tune(self, values: np.ndarray, codes: np.ndarray, study: np.ndarray, config: Config) -> tuple[int, ...]:
-        names, fold = np.unique(study, return_inverse=True)
-        left = [np.unique(codes[fold != number]) for number in range(len(names))]
-        if len(names) < 2 or min(len(classes) for classes in left) < 2:
-            return (sorted(config.tune_grid)[len(config.tune_grid) // 2],) * config.ncomp
-        rules = make_rules(config, 1, values.shape[1])
-        tuning = TuningRules({VIEW: config.tune_grid}, config.distance)
-        found = tune_keep({VIEW: values}, codes, rules, tuning, folds=[fold], study=study)
-        self.tuning_errors_ = [{choice[0]: error for choice, error in table.items()} for table in found.errors]
-        return found.keep[VIEW]
-
 
 def build(config: Config) -> Mint:
     """The estimator of a configuration."""
     return Mint(**{name: getattr(config, name) for name in type(config).model_fields})
+
+
+def _studies_out(codes: np.ndarray, study: np.ndarray) -> list[np.ndarray] | None:
+    """Fold of each sample (sample,), a study each; None where without a study fewer than two classes are left."""
+    names, fold = np.unique(study, return_inverse=True)
+    left = [np.unique(codes[fold != number]) for number in range(len(names))]
+    return None if len(names) < 2 or min(len(classes) for classes in left) < 2 else [fold]
+
+
+def _tuned(
+    config: Config, values: np.ndarray, codes: np.ndarray, study: np.ndarray
+) -> tuple[PlsdaRules, list[dict[int, float]] | None]:
+    """Rules of the model, keep_x as given or tuned by leaving out studies; errors of what was tried, None if nothing
+    was: where no study can be left out, the middle of the grid.
+    """
+    if config.keep_x is not None:
+        return make_rules(config, config.keep_x, values.shape[1]), None
+    folds = _studies_out(codes, study)
+    if folds is None:
+        return make_rules(config, sorted(config.tune_grid)[len(config.tune_grid) // 2], values.shape[1]), None
+    tuning = TuningRules({VIEW: config.tune_grid}, config.distance)
+    rules = make_rules(config, 1, values.shape[1])
+    found = tune_keep({VIEW: values}, codes, rules, tuning, folds=folds, study=study)
+    errors = [{choice[0]: error for choice, error in table.items()} for table in found.errors]
+    return make_rules(config, found.keep[VIEW], values.shape[1]), errors
 
 
 def _names(study: Any, n_samples: int) -> np.ndarray:

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from chiasma.core.config import Config as Base
+from chiasma.stats.pls.plsda_config import PerfConfig
 
 
-class Config(Base):
+class Config(PerfConfig):
     """What a partial least squares between two views is made of; the defaults are those of mixOmics."""
 
     ncomp: int = Field(default=2, ge=1, description="components")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from chiasma.methods.omics.pls.config import Config
 from chiasma.stats.pls.two_view_pls import TwoViewPls
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from chiasma.data.results import Figure
 
 
 class Pls(TwoViewPls):
@@ -32,6 +27,9 @@ class Pls(TwoViewPls):
         tol: float = 1e-6,
         max_iter: int = 100,
         near_zero_var: bool = False,
+        perf_repeats: int = 0,
+        perf_folds: int = 10,
+        random_state: int = 0,
     ) -> None:
         self.ncomp = ncomp
         self.mode = mode
@@ -40,9 +38,14 @@ class Pls(TwoViewPls):
         self.tol = tol
         self.max_iter = max_iter
         self.near_zero_var = near_zero_var
+        self.perf_repeats = perf_repeats
+        self.perf_folds = perf_folds
+        self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Self:
         """Fit to two views X (mapping of name to (sample, feature)), NaN where missing; y is not looked at.
+
+        `groups` (sample,) names the unit of each sample, which the folds of `perf_repeats` never divide.
 
         Raises:
             UsageError: a parameter is wrong. ViewsError: the views are.
@@ -50,14 +53,9 @@ class Pls(TwoViewPls):
         config = self._config()
         data = self._learn(X)
         every = (max(block.shape[1] for block in data.values.values()),) * config.ncomp
-        return self._fit_pls(data, config, [every, every])
-
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained, circle of correlations, arrows, circos and network, each with its table."""
-        from chiasma.plot.component_figures import view_figures
-
-        variates = {name: view.variates for name, view in self.fitted_.items()}
-        return view_figures(self.correlations(), self.explained(), variates)
+        self._fit_pls(data, config, [every, every])
+        self.perf_ = self._judge(data, config, groups)
+        return self
 
 
 def build(config: Config) -> Pls:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chiasma.stats.pls.plsda_config import PlsdaConfig
+from chiasma.stats.pls.plsda_config import PerfConfig, PlsdaConfig
 
 
-class Config(PlsdaConfig):
+class Config(PerfConfig, PlsdaConfig):
     """What a PLS-DA is made of; the defaults are those of mixOmics."""
 
 

@@ -9,13 +9,12 @@ import numpy as np
 
 from chiasma.methods.omics.pls_da.config import Config
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.pls.block_perf import perf_folds
 from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules
 from chiasma.stats.pls.vip import importance_in_projection
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chiasma.data.results import Figure
 
 VIP = "VIP"
 """Column of the loadings with the importance of a feature over all components."""
@@ -43,6 +42,9 @@ class PlsDa(PlsdaClassifier):
         max_iter: int = 100,
         near_zero_var: bool = False,
         distance: str = "centroids",
+        perf_repeats: int = 0,
+        perf_folds: int = 10,
+        random_state: int = 0,
     ) -> None:
         self.ncomp = ncomp
         self.mode = mode
@@ -51,17 +53,24 @@ class PlsDa(PlsdaClassifier):
         self.max_iter = max_iter
         self.near_zero_var = near_zero_var
         self.distance = distance
+        self.perf_repeats = perf_repeats
+        self.perf_folds = perf_folds
+        self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Fit to X (sample, feature), a DataFrame, array or Matrix with NaN where missing, and classes y (sample,).
+
+        `groups` (sample,) names the unit of each sample, which the folds of `perf_repeats` never divide.
 
         Raises:
             UsageError: a parameter is wrong. ValueError: the data are, or have one class only.
         """
         config = self._config()
         values, codes = self._learn(X, y)
-        self._fit_model(values, codes, config, make_rules(config, values.shape[1], values.shape[1]))
+        rules = make_rules(config, values.shape[1], values.shape[1])
+        self._fit_model(values, codes, config, rules)
         self._summarise(values, codes)
+        self._judge(values, codes, rules, folds=perf_folds(codes, config, groups))
         self.vip_ = importance_in_projection(self.model_, VIEW, codes)
         return self
 
@@ -69,12 +78,6 @@ class PlsDa(PlsdaClassifier):
         """Loadings, features as rows and comp1, comp2, ... as columns, and the VIP over all components."""
         table = super().loadings()[VIEW]
         return {VIEW: table.assign(**{VIP: self.vip_[:, -1]})}
-
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained and circle of correlations, each with its table."""
-        from chiasma.plot.component_figures import matrix_figures
-
-        return matrix_figures(self.correlations(), self.explained())
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""

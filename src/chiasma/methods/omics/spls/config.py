@@ -6,11 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chiasma.core.config import Config as Base
-from chiasma.stats.pls.plsda_config import check_keep
+from chiasma.stats.pls.plsda_config import PerfConfig, check_keep
 
 
-class Config(Base):
+class Config(PerfConfig):
     """What a sparse PLS between two views is made of; the defaults are those of mixOmics but for the kept features."""
 
     ncomp: int = Field(default=2, ge=1, description="components")
@@ -24,7 +23,6 @@ class Config(Base):
         default=(5, 10, 20, 50), min_length=1, description="candidates for keep_x and keep_y where they are not given"
     )
     tune_folds: int = Field(default=5, ge=2, description="folds of the tuning")
-    random_state: int = Field(default=0, description="seed of the tuning's folds, the only randomness")
     mode: Literal["regression", "canonical"] = Field(
         default="regression",
         description="regression: one view predicts the other; canonical: both are equal, each loses its own component",

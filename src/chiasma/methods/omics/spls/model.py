@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -16,11 +16,6 @@ from chiasma.stats.pls.sgcca import Rules
 from chiasma.stats.pls.two_view_pls import TIE, TwoViewPls
 from chiasma.stats.pls.two_view_tuning import tune_two_views
 from chiasma.stats.views import Arrays
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from chiasma.data.results import Figure
 
 
 class Spls(TwoViewPls):
@@ -50,6 +45,8 @@ class Spls(TwoViewPls):
         near_zero_var: bool = False,
         tune_grid: tuple[int, ...] = (5, 10, 20, 50),
         tune_folds: int = 5,
+        perf_repeats: int = 0,
+        perf_folds: int = 10,
         random_state: int = 0,
     ) -> None:
         self.ncomp = ncomp
@@ -63,12 +60,14 @@ class Spls(TwoViewPls):
         self.near_zero_var = near_zero_var
         self.tune_grid = tune_grid
         self.tune_folds = tune_folds
+        self.perf_repeats = perf_repeats
+        self.perf_folds = perf_folds
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, *, groups: Any = None) -> Self:
         """Fit to two views X (mapping of name to (sample, feature)), NaN where missing; y is not looked at.
 
-        `groups` (sample,) names the unit of each sample, which tuning never divides.
+        `groups` (sample,) names the unit of each sample, which no fold divides.
 
         Raises:
             UsageError: a parameter is wrong. ViewsError: the views are.
@@ -80,7 +79,9 @@ class Spls(TwoViewPls):
         if None in keep:
             keep, self.tuning_ = self._tune(config, data, keep, groups)
         self.keep_x_, self.keep_y_ = keep
-        return self._fit_pls(data, config, keep)
+        self._fit_pls(data, config, keep)
+        self.perf_ = self._judge(data, config, groups)
+        return self
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
@@ -122,13 +123,6 @@ class Spls(TwoViewPls):
         check_is_fitted(self, "fitted_")
         loadings = {name: view.loadings for name, view in self.fitted_.items()}
         return ranked_features(loadings, self.feature_names_)
-
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained, circle of correlations, arrows, circos and network, each with its table."""
-        from chiasma.plot.component_figures import view_figures
-
-        variates = {name: view.variates for name, view in self.fitted_.items()}
-        return view_figures(self.correlations(), self.explained(), variates)
 
 
 def build(config: Config) -> Spls:

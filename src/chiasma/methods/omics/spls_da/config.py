@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from chiasma.stats.pls.plsda_config import PlsdaConfig, TuningConfig, check_keep
+from chiasma.stats.pls.plsda_config import PerfConfig, PlsdaConfig, TuningConfig, check_keep
 
 
-class Config(TuningConfig, PlsdaConfig):
+class Config(TuningConfig, PerfConfig, PlsdaConfig):
     """What a sparse PLS-DA is made of; the defaults are those of mixOmics but for `keep_x`, which is tuned."""
 
     keep_x: tuple[int, ...] | int | None = Field(

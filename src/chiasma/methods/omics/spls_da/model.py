@@ -9,13 +9,13 @@ import numpy as np
 
 from chiasma.methods.omics.spls_da.config import Config
 from chiasma.stats.matrix_input import VIEW
+from chiasma.stats.pls.block_perf import perf_folds
+from chiasma.stats.pls.block_plsda import PlsdaRules
 from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules, tune_one_block
 from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from chiasma.data.results import Figure
+    pass
 
 
 class SplsDa(PlsdaClassifier):
@@ -47,6 +47,8 @@ class SplsDa(PlsdaClassifier):
         tune_grid: tuple[int, ...] = (5, 10, 20, 50),
         tune_folds: int = 5,
         tune_repeats: int = 1,
+        perf_repeats: int = 0,
+        perf_folds: int = 10,
         random_state: int = 0,
     ) -> None:
         self.ncomp = ncomp
@@ -61,40 +63,38 @@ class SplsDa(PlsdaClassifier):
         self.tune_grid = tune_grid
         self.tune_folds = tune_folds
         self.tune_repeats = tune_repeats
+        self.perf_repeats = perf_repeats
+        self.perf_folds = perf_folds
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Fit to X (sample, feature), a DataFrame, array or Matrix with NaN where missing, and classes y (sample,).
 
-        `groups` (sample,) names the unit of each sample, which tuning never divides.
+        `groups` (sample,) names the unit of each sample, which no fold divides.
 
         Raises:
             UsageError: a parameter is wrong. ValueError: the data are, or have one class only.
         """
         config = self._config()
         values, codes = self._learn(X, y)
-        keep = config.keep_x
-        self.tuning_errors_: list[dict[int, float]] | None = None
-        if keep is None:
-            rules = make_rules(config, 1, values.shape[1], init=config.init)
-            keep, self.tuning_errors_ = tune_one_block(values, codes, config, rules, groups)
-        rules = make_rules(config, keep, values.shape[1], init=config.init)
+        rules, self.tuning_errors_ = _tuned(config, values, codes, groups)
         self.keep_x_ = rules.keep[VIEW]
         self._fit_model(values, codes, config, rules)
         self._summarise(values, codes)
         self.profile_ = class_profiles(self.model_, {VIEW: values}, codes)[VIEW]
+
+        def tuned_without(train: np.ndarray) -> PlsdaRules:
+            own = None if groups is None else np.asarray(groups)[train]
+            return _tuned(config, values[train], codes[train], own)[0]
+
+        nested = rules if config.keep_x is not None else tuned_without
+        self._judge(values, codes, nested, folds=perf_folds(codes, config, groups))
         return self
 
     def selected(self) -> list[dict[str, Any]]:
         """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
         names = self.feature_names()
         return selected_rows(self.model_, {VIEW: names}, {VIEW: self.profile_}, self.classes_)
-
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained and circle of correlations, each with its table."""
-        from chiasma.plot.component_figures import matrix_figures
-
-        return matrix_figures(self.correlations(), self.explained())
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
@@ -115,6 +115,17 @@ class SplsDa(PlsdaClassifier):
         self.tuning_errors_ = None if tuning is None else [{int(k): float(e) for k, e in table} for table in tuning]
         self.profile_ = arrays["profile"]
         return self
+
+
+def _tuned(
+    config: Config, values: np.ndarray, codes: np.ndarray, groups: Any
+) -> tuple[PlsdaRules, list[dict[int, float]] | None]:
+    """Rules of the model, keep_x as given or tuned on these samples; errors of what was tried, None if nothing was."""
+    keep, errors = config.keep_x, None
+    if keep is None:
+        rules = make_rules(config, 1, values.shape[1], init=config.init)
+        keep, errors = tune_one_block(values, codes, config, rules, groups)
+    return make_rules(config, keep, values.shape[1], init=config.init), errors
 
 
 def build(config: Config) -> SplsDa:
