@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,3 +72,15 @@ def test_clipping_is_final(order: Scale) -> None:
     limit = np.where([True, True, False], 100.0, 1e7) * (clipped.scale if order == "old" else 1)
     np.testing.assert_allclose(high[0], limit)
     assert (unsquash(high, clipped)[0, :2] < 1e7).all()
+
+
+@pytest.mark.parametrize("order", ["old", "new"])
+def test_a_peak_is_twice_the_root_of_its_share_of_the_bin(order: Scale) -> None:
+    peaks = replace(table(order), sum_stat=np.array(["peak"] * 3, dtype=object), exponent=np.ones(3))
+    share = np.array([[0.04, 0.01, 0.09], [0.0, 0.5, 1.0]])
+    made = squash(share, peaks)
+    scale = np.array([0.3, 2.0, 1.0])
+    seen = 2 * np.sqrt(share) * scale if order == "old" else 2 * np.sqrt(share * scale)
+    np.testing.assert_allclose(made[0], seen[0])
+    np.testing.assert_allclose(made[1], [0, 1, 1] * (scale if order == "old" else 1))
+    np.testing.assert_allclose(unsquash(made[:1], peaks), share[:1])

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from chiasma.core.errors import MismatchError, UsageError
+from chiasma.core.errors import MismatchError
 from chiasma.data.dataset import Dataset
 from chiasma.data.intervals import make_intervals
 from chiasma.data.tracks import Tracks
 from chiasma.encode.squash import squash
-from chiasma.encode.track_windows import fit_windows, summarise, targets_of
+from chiasma.encode.track_windows import fit_windows, lay_windows, summarise, targets_of
+from chiasma.io.genome import open_genome
 from chiasma.simulate.planted_tracks import planted_tracks
 
 
@@ -75,11 +77,21 @@ def test_statistics_of_a_bin() -> None:
     coverage = np.array([[0.0, 1, 2, 3, 10, 20, 30, 40]])
     for statistic, expected in (("sum", [6, 100]), ("mean_sqrt", [1.5, 25]), ("median", [1.5, 25]), ("max", [3, 40])):
         np.testing.assert_array_equal(summarise(coverage, bin=4, statistic=statistic)[0], expected)
-    with pytest.raises(UsageError, match="peak"):
-        summarise(coverage, bin=4, statistic="peak")
+    np.testing.assert_array_equal(summarise(coverage, bin=4, statistic="peak")[0], [1.5, 25])
 
 
 def test_what_float16_cannot_hold_is_cut() -> None:
     data = placed()
     assert isinstance(data.x, Tracks)
     assert np.isfinite(targets_of(np.full((1, 1, 4), 1e9), data.x.table)).all()
+
+
+def test_windows_of_two_regions_share_no_base(tmp_path: Path) -> None:
+    (tmp_path / "g.fa").write_text(f">long\n{'ACGTTGCA' * 900}\n>short\n{'ACGT' * 200}\n")
+    genome = open_genome(tmp_path / "g.fa")
+    places, skips = lay_windows(genome, length=1024, bin=32, crop=4, within=2600)
+    assert places.start.tolist() == [0, 768, 1536, 2600, 3368, 4136, 5200, 5968]
+    assert [int(start) // 2600 for start in places.start] == [(int(end) - 1) // 2600 for end in places.end]
+    assert [str(skip) for skip in skips] == ["1 skipped: contigs shorter than a window of 1,024 bases (short)"]
+    whole, _ = lay_windows(genome, length=1024, bin=32, crop=4)
+    assert whole.start.tolist() == [768 * number for number in range(9)]

@@ -9,13 +9,14 @@ import numpy as np
 
 from chiasma.core.checks import duplicates
 from chiasma.core.errors import list_some
+from chiasma.data.genomes import Genomes
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.data.tracks import Tracks
 
 TargetKind = Literal["binary", "multiclass", "multilabel", "regression", "none"]
-Examples = Sequences | Simulated | Matrix | Views | Tracks
+Examples = Sequences | Simulated | Matrix | Views | Tracks | Genomes
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError
+from chiasma.core.errors import InsufficientDataError, MismatchError
 from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.track_table import TrackTable
@@ -20,9 +20,18 @@ MOST_UNKNOWN = 0.25
 """Share of unknown bases above which a window is left out."""
 _LARGEST = 65_504.0
 """Of float16."""
+_STATISTICS: dict[str, Callable[..., Any]] = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "median": np.median,
+    "max": np.max,
+    "peak": np.mean,
+}
 
 
-def lay_windows(genome: Genome, *, length: int, bin: int, crop: int) -> tuple[Intervals, tuple[Skip, ...]]:
+def lay_windows(
+    genome: Genome, *, length: int, bin: int, crop: int, within: int | None = None
+) -> tuple[Intervals, tuple[Skip, ...]]:
     """Windows along every contig, the stretches that have targets end to end; each lies wholly on its contig.
 
     Args:
@@ -30,6 +39,8 @@ def lay_windows(genome: Genome, *, length: int, bin: int, crop: int) -> tuple[In
         length: bases of a window.
         bin: bases of a bin.
         crop: bins at each end without targets.
+        within: bases of the regions that contigs are cut into; a window lies wholly in one, so that windows of two
+            regions share no base. None: windows overlap by what is cropped.
 
     Returns:
         Windows in the order of the genome, and what was left out: contigs shorter than a window, windows with more
@@ -39,10 +50,10 @@ def lay_windows(genome: Genome, *, length: int, bin: int, crop: int) -> tuple[In
         InsufficientDataError: nothing is left.
     """
     core = length - 2 * crop * bin
-    counts = np.maximum((genome.lengths - length) // core + 1, 0)
-    short = [name for name, count in zip(genome.names, counts) if not count]
-    contig = np.repeat(np.arange(len(genome.names)), counts)
-    start = np.concatenate([np.arange(count) * core for count in counts]).astype(np.int64)
+    starts = [_starts(int(size), length=length, core=core, within=within) for size in genome.lengths]
+    short = [name for name, found in zip(genome.names, starts) if not len(found)]
+    contig = np.repeat(np.arange(len(genome.names)), [len(found) for found in starts])
+    start = np.concatenate(starts)
     unknown = genome.share_unknown(contig, start, start + length) > MOST_UNKNOWN
     names = np.array(genome.names, dtype=object)[contig[~unknown]]
     found = make_intervals(names, start[~unknown], start[~unknown] + length)
@@ -63,25 +74,28 @@ def lay_windows(genome: Genome, *, length: int, bin: int, crop: int) -> tuple[In
     return found, tuple(skips)
 
 
+def _starts(size: int, *, length: int, core: int, within: int | None) -> np.ndarray:
+    """Where the windows of a contig of `size` bases begin (window,)."""
+    each = max(size, 1) if within is None else within
+    found = [
+        begin + np.arange((min(each, size - begin) - length) // core + 1) * core
+        for begin in range(0, size, each)
+        if min(each, size - begin) >= length
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
 def summarise(coverage: np.ndarray, *, bin: int, statistic: str) -> np.ndarray:
     """One number a bin (..., bin) of coverage by base (..., base), before any power is taken.
 
     Args:
         coverage: a whole number of bins.
         bin: bases of a bin.
-        statistic: of `SUM_STATS`; what follows `sum_` or `mean_` is the power that `squash` takes.
-
-    Raises:
-        UsageError: the statistic is "peak", whose formula we have not seen written down.
+        statistic: of `SUM_STATS`; what follows `sum_` or `mean_` is the power that `squash` takes, as it makes a peak
+            of a mean.
     """
     folded = coverage.reshape(*coverage.shape[:-1], -1, bin)
-    functions: dict[str, Callable[..., Any]] = {"sum": np.sum, "mean": np.mean, "median": np.median, "max": np.max}
-    name = statistic.partition("_")[0]
-    if name not in functions:
-        raise UsageError(
-            "this statistic is not made here", where="sum_stat", got=statistic, expected=" | ".join(functions)
-        )
-    return np.asarray(functions[name](folded, axis=-1))
+    return np.asarray(_STATISTICS[statistic.partition("_")[0]](folded, axis=-1))
 
 
 def targets_of(summaries: np.ndarray, table: TrackTable) -> np.ndarray:

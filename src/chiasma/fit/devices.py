@@ -40,11 +40,16 @@ def pick_precision(name: str, device: torch.device) -> str:
     return "32-true" if name == "32" else name
 
 
-def make_fabric(config: TrainingConfig, device: torch.device) -> tuple[Any, bool]:
+def make_fabric(config: TrainingConfig, device: torch.device, *, in_turn: bool = False) -> tuple[Any, bool]:
     """A Fabric for the devices and nodes asked for, not yet launched, and whether its launch spawns processes.
 
     The command is started once on each node, and there it spawns one process for each device. Every node does the
     whole verb in a run folder of its own; only the training is shared, and it leaves the same weights on all.
+
+    Args:
+        config: devices, nodes, precision.
+        device: of what kind.
+        in_turn: a batch has gradients for some parameters only (of one head of several): processes look for these.
 
     Raises:
         UsageError: started by a launcher of processes, nodes that do not know of each other, or more devices than
@@ -52,6 +57,7 @@ def make_fabric(config: TrainingConfig, device: torch.device) -> tuple[Any, bool
     """
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.strategies import DDPStrategy
 
     refuse_launcher(nodes=config.nodes)
     if device.type == "cuda" and config.devices > torch.cuda.device_count():
@@ -63,7 +69,7 @@ def make_fabric(config: TrainingConfig, device: torch.device) -> tuple[Any, bool
         accelerator=device.type,
         devices=config.devices,
         num_nodes=config.nodes,
-        strategy="ddp_spawn" if several else "auto",
+        strategy=DDPStrategy(start_method="spawn", find_unused_parameters=in_turn) if several else "auto",
         precision=pick_precision(config.precision, device),  # type: ignore[arg-type]
         plugins=[LightningEnvironment()],  # what a batch system says of processes is not for us: we spawn our own
     )

@@ -26,7 +26,7 @@ from chiasma.fit.task import Task
 from chiasma.fit.training import Training
 
 
-def build_seeded(build: Callable[[Any, int], nn.Module], config: Any, outputs: int, *, seed: int) -> nn.Module:
+def build_seeded(build: Callable[[Any, Any], nn.Module], config: Any, outputs: Any, *, seed: int) -> nn.Module:
     """A network whose initial weights follow from `seed` alone; torch's global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
@@ -62,7 +62,7 @@ def train(
     if task.n_batches("train") == 0:
         raise InsufficientDataError("the train part is empty", do="check the split's sizes")
     where = pick_device(device)
-    fabric, spawns = make_fabric(config, where)
+    fabric, spawns = make_fabric(config, where, in_turn=getattr(task, "in_turn", False))
     arguments = (task, model.cpu(), config, seed, Path(folder), progress)
     if spawns:
         history = fabric.launch(_run, *arguments)

@@ -72,6 +72,7 @@ class TrackTask:
         split: parts; None makes one part "all".
         loss: of predicted and measured tracks.
         meta: of a fitted task; its tracks are those of the network.
+        head: which of the network's heads gives the tracks; None: its first.
 
     Raises:
         InputError: the data are no windows with tracks.
@@ -86,10 +87,11 @@ class TrackTask:
         *,
         loss: Loss,
         meta: Mapping[str, Any] | None = None,
+        head: str | None = None,
     ) -> None:
         if not isinstance(data.x, Tracks):
             raise InputError("windows with tracks are needed", got=type(data.x).__name__)
-        self.config, self.x, self._loss = config, data.x, loss
+        self.config, self.x, self._loss, self._head = config, data.x, loss, head
         _require_geometry(config, data.x)
         self._parts = _parts(data, split)
         self._meta = dict(meta) if meta else _learn(config, data)
@@ -143,15 +145,19 @@ class TrackTask:
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """The loss given, over the whole batch."""
-        return self._loss(model(one_hot(batch["codes"])), batch["y"])
+        return self._loss(self._tracks(model, one_hot(batch["codes"])), batch["y"])
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
         """Tracks on the scale of the targets, each (example, bin): the mean over both strands, or of the one given."""
         x = one_hot(batch["codes"])
-        values = model(x)
+        values = self._tracks(model, x)
         if self.config.reverse_complement:
-            values = (values + model(other_strand(x)).flip(1)[:, :, self._pair]) / 2
+            values = (values + self._tracks(model, other_strand(x)).flip(1)[:, :, self._pair]) / 2
         return dict(zip(self.columns, values.permute(2, 0, 1).cpu().numpy(), strict=True))
+
+    def _tracks(self, model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = model(x) if self._head is None else model(x, self._head)
+        return found
 
 
 def moved(codes: np.ndarray, by: int) -> np.ndarray:
@@ -189,6 +195,7 @@ def _learn(config: TrackConfig, data: Dataset) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": data.target.kind, "names": list(data.target.names), "squash": table.squash}
     facts |= {"length": config.length, "bin": config.bin, "crop": config.crop}
     facts["strand_pair"] = table.strand_pair.tolist()
+    facts["sum_stat"] = [str(name) for name in table.sum_stat]
     for name in ("clip", "clip_soft", "scale", "exponent"):
         values = getattr(table, name)
         facts[name] = [None if math.isnan(value) else float(value) for value in values]

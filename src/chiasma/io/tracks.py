@@ -97,7 +97,7 @@ def _squash(frame: pd.DataFrame, asked: Scale | None, path: Path | str) -> Scale
     if asked is not None:
         return asked
     statistics = set(_column(frame, "sum_stat", "sum").astype(str))
-    if "clip_soft" in frame or statistics & set(_POWERS["new"]):
+    if "clip_soft" in frame or statistics & {"peak", *_POWERS["new"]}:
         raise UsageError(
             "the table squashes its tracks, and does not say in which order",
             where=path,

@@ -39,6 +39,7 @@ def poisson_multinomial(
     size = float(predicted.shape[1])
     if weight is not None:
         size = float(weight.sum())
+        weight = weight.to(predicted.device)
         predicted, target = predicted * weight[:, None], target * weight[:, None]
     total, observed = predicted.sum(dim=1, keepdim=True), target.sum(dim=1, keepdim=True)  # (batch, 1, track)
     count_loss = total - observed * torch.log(total + _EPSILON)

@@ -15,6 +15,17 @@ from chiasma.nn.initialise import initialise_layer
 Link = Literal["softplus", "exp-linear"]
 
 
+Outputs = int | Mapping[str, int] | None
+"""What a network is built for: tracks of one head, of each head by name, or those of its configuration."""
+
+
+def heads_of(configured: Mapping[str, int], outputs: Outputs) -> Mapping[str, int]:
+    """Tracks by head of a network built for `outputs`."""
+    if outputs is None:
+        return configured
+    return {"tracks": outputs} if isinstance(outputs, int) else outputs
+
+
 class TrackHeads(nn.Module):
     """A dense layer for each species and a link that keeps its tracks positive.
 

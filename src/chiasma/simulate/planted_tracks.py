@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.genomes import join_genomes
 from chiasma.data.sequences import encode, reverse_complement
 from chiasma.data.track_table import TrackTable
 from chiasma.data.tracks import Tracks
@@ -57,6 +60,21 @@ def planted_tracks(
         unit_name="window",
         notes={"simulated": f"uniform bases with planted motifs, seed {seed}"},
     )
+
+
+def planted_genomes(seed: int, *, examples: int = 30, bin: int = 32, crop: int = 4) -> Dataset:
+    """Two genomes of such windows: of the first only CTCF's track is known, of the second only AP-1's three.
+
+    Settings are those of `planted_tracks`.
+    """
+    members = {}
+    for name, number, tracks in (("first", 0, [0]), ("second", 1, [1, 2, 3])):
+        whole = planted_tracks(2 * seed + number, examples=examples, bin=bin, crop=crop)
+        assert isinstance(whole.x, Tracks)
+        names = tuple(whole.target.names[track] for track in tracks)
+        target = Target("regression", whole.target.values[:, :, tracks], names, whole.target.unit)
+        members[name] = replace(whole, x=replace(whole.x, table=whole.x.table.take(np.array(tracks))), target=target)
+    return join_genomes(members)
 
 
 def _table() -> TrackTable:

@@ -9,6 +9,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
+from chiasma.data.genomes import Genomes
 from chiasma.data.split import PARTS
 from chiasma.split.place import strata
 
@@ -54,6 +55,8 @@ def assign(
         InsufficientDataError: a part would stay empty, or train or test would hold a single class.
     """
     stratum = strata(dataset.target, len(dataset))
+    if isinstance(dataset.x, Genomes):
+        stratum = stratum * len(dataset.x.names) + dataset.x.genome
     labels, code = np.unique(block, return_inverse=True)
     held = np.zeros((len(labels), int(stratum.max(initial=0)) + 1))
     np.add.at(held, (code.ravel(), stratum), 1)
@@ -68,7 +71,7 @@ def assign(
     raise InsufficientDataError(
         f"cannot divide {len(dataset)} examples in {len(labels)} indivisible blocks: {failure}",
         where="split",
-        expected="both classes in train and test, every part with examples",
+        expected="both classes (and every genome) in train and test, every part with examples",
         do="ask for other fractions (--valid-fraction 0 --calibration-fraction 0), or another --split",
     )
 
@@ -123,6 +126,10 @@ def _failure(dataset: Dataset, part: np.ndarray, fractions: Mapping[str, float])
         inside = part == name
         if share > 0 and not inside.any():
             return f"the {name} part is empty"
+        if share > 0 and isinstance(dataset.x, Genomes):
+            held = set(dataset.x.genome[inside].tolist())
+            if absent := [genome for code, genome in enumerate(dataset.x.names) if code not in held]:
+                return f"the {name} part has no window of {', '.join(absent)}"
         if dataset.target.kind in ("binary", "multiclass") and share > 0 and name in ("train", "test"):
             present = np.unique(dataset.target.values[inside])
             if len(present) < min(2, len(np.unique(dataset.target.values))):

@@ -11,6 +11,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError, list_some, unknown_name
 from chiasma.data.contigs import bare_contig
 from chiasma.data.dataset import Dataset
+from chiasma.data.genomes import Genomes
 from chiasma.data.intervals import Intervals
 from chiasma.data.split import DROPPED, PARTS, Split
 from chiasma.split.assign import assign, blocks
@@ -55,6 +56,8 @@ def make_split(dataset: Dataset, options: SplitOptions, *, test_ids: Iterable[st
 
 
 def _automatic(dataset: Dataset, options: SplitOptions) -> str:
+    if isinstance(dataset.x, Genomes):
+        return "homology"  # a chromosome of one genome has its relatives on many of the other's
     contigs = chromosomes(dataset)
     if contigs is not None and (contigs != "").all():
         _, contig = np.unique(contigs.astype(str), return_inverse=True)
@@ -122,7 +125,10 @@ def _customary(
 
 
 def by_homology(dataset: Dataset, options: SplitOptions) -> Split:
-    """Whole clusters of sequences that share k-mers, on either strand, to one part."""
+    """Whole clusters of sequences that share k-mers, on either strand, to one part.
+
+    Of several genomes, windows that alignments join are of one cluster too (the components of Kelley 2020).
+    """
     from chiasma.stats.sharing import clusters, default_k
 
     sequences = sequences_of(dataset)
@@ -132,10 +138,25 @@ def by_homology(dataset: Dataset, options: SplitOptions) -> Split:
         )
     k = options.k or default_k(sequences)
     cluster = clusters(sequences, k=k, threshold=options.containment)
+    more: dict[str, object] = {"k": k, "containment": options.containment}
+    if isinstance(dataset.x, Genomes):
+        more["components"] = _components(dataset.x, cluster)
+        cluster = blocks(cluster, dataset.x.kin)
     block = blocks(dataset.unit, cluster)
     part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
-    more = {"k": k, "containment": options.containment, "clusters": int(cluster.max(initial=-1)) + 1}
+    more["clusters"] = int(cluster.max(initial=-1)) + 1
     return _finish(dataset, part, options, kind="homology", more=more, block=block, what="homology cluster")
+
+
+def _components(x: Genomes, cluster: np.ndarray) -> dict[str, int]:
+    """Clusters that hold windows of more than one genome, by what joined them."""
+
+    def spanning(label: np.ndarray) -> int:
+        pairs = np.unique(np.stack([label, x.genome]), axis=1)
+        return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+
+    found = {"by k-mers": spanning(cluster), "by alignment": spanning(x.kin)}
+    return {**found, "by either": spanning(blocks(cluster, x.kin))}
 
 
 def by_group(dataset: Dataset, options: SplitOptions) -> Split:
@@ -273,6 +294,8 @@ def _finish(
             warnings += (
                 f"one {what} holds {largest:.0%} of the examples and cannot be divided: parts may be larger than asked",
             )
+    if isinstance(dataset.x, Genomes) and kind not in ("homology", "given"):
+        warnings += ("windows of one genome may have their relatives of another in another part: --split homology",)
     parameters = {**options.fractions, "seed": options.seed, **(more or {})}
     proof, nearest = prove_with_shares(dataset, part, kind=kind, parameters=parameters)
     for name, share in options.fractions.items():

@@ -8,6 +8,7 @@ import numpy as np
 
 from chiasma.data.contigs import one_spelling
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.genomes import Genomes
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.sequences import Sequences
 from chiasma.data.tracks import Tracks
@@ -61,6 +62,8 @@ def sequences_of(dataset: Dataset) -> Sequences | None:
     """The examples as sequences, windows with tracks among them; None for other data."""
     if isinstance(dataset.x, Tracks):
         return Sequences.from_codes(list(dataset.ids), list(dataset.x.codes), dataset.x.intervals)
+    if isinstance(dataset.x, Genomes):
+        return Sequences.from_codes(list(dataset.ids), dataset.x.codes(), coordinates(dataset))
     return dataset.x if isinstance(dataset.x, Sequences) else None
 
 

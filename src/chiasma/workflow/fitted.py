@@ -11,7 +11,7 @@ import numpy as np
 
 from chiasma.core.checks import require_valid
 from chiasma.core.config import Config
-from chiasma.core.errors import MismatchError, NotTrainedError, list_some
+from chiasma.core.errors import MismatchError, NotTrainedError, list_some, unknown_name
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.fit.contracts import STUDY, ask, refusals
@@ -45,6 +45,31 @@ class Fitted:
             return tuple(self.meta["factors"])
         prefix = "yhat_" if self.target.kind == "regression" else "p_"
         return tuple(prefix + name for name in self.target.names)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Genomes whose tracks the network learnt, each by a head of its own; none where it has one head."""
+        return tuple(self.meta.get("task", {}).get("heads", ()))
+
+    def head(self, name: str | None = None) -> Fitted:
+        """The network with one of its heads, its weights shared; by default the first.
+
+        Raises:
+            UsageError: it has no such head.
+        """
+        import torch
+
+        name = self.heads[0] if name is None else name
+        if name not in self.heads:
+            raise unknown_name(f"head of this {self.method.name}", name, self.heads)
+        task = self.meta["task"]["heads"][name]
+        names = tuple(task["names"])
+        with torch.device("meta"):
+            model = self.method.module("model").build(self.config, {name: len(names)}).eval()
+        own = self.model.state_dict()
+        model.load_state_dict({key: own[key] for key in model.state_dict()}, assign=True)
+        target = Target(self.target.kind, np.zeros(0), names, self.target.unit)
+        return Fitted(self.method, self.config, target, model, {**self.meta, "task": task})
 
     def scores(self, data: Dataset, *, device: str = "auto", executor: str = "serial", workers: int = 1) -> np.ndarray:
         """Probabilities or values (example, output) on new data, before calibration; without a target, factors.
@@ -125,7 +150,7 @@ def load_fitted(path: Path | str) -> Fitted:
     if method.card.contract == "task":
         from chiasma.fit.checkpoint import load_module
 
-        model = method.module("model").build(config, len(names))
+        model = method.module("model").build(config, _outputs(record["meta"], names))
         load_module(model, arrays, where=folder)
         model.eval()
     else:
@@ -134,6 +159,12 @@ def load_fitted(path: Path | str) -> Fitted:
         headed = method.card.represents and target.kind != "none"
         model = Headed.from_state(kind, config, arrays, state) if headed else kind.from_state(config, arrays, state)
     return Fitted(method, config, target, model, record["meta"])
+
+
+def _outputs(meta: Mapping[str, Any], names: tuple[str, ...]) -> int | dict[str, int]:
+    """What the network was built for."""
+    heads = meta.get("task", {}).get("heads")
+    return len(names) if heads is None else {name: len(task["names"]) for name, task in heads.items()}
 
 
 def as_frames(x: Any, features: Mapping[str, list[str]] | None = None) -> Any:

@@ -185,23 +185,25 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
     """What MODEL stands for.
 
     Args:
-        model: a run folder, a folder of weights, published weights as NAME or NAME:HEAD, FILE.py:FUNCTION, a Fitted, an
-            nn.Module or any callable. A function maps one-hot DNA (batch, base=4, position) to (batch, output); one
-            without arguments, or a class, returns the network. Its attribute `columns` names the outputs, `length`
-            the bases read.
+        model: a run folder or a folder of weights, with :HEAD where it has several; published weights as NAME or
+            NAME:HEAD, FILE.py:FUNCTION, a Fitted, an nn.Module or any callable. A function maps one-hot DNA (batch,
+            base=4, position) to (batch, output); one without arguments, or a class, returns the network. Its attribute
+            `columns` names the outputs, `length` the bases read.
 
     Raises:
         NotTrainedError: the name of a method without trained weights, or of published weights that are not here.
         UsageError, InputError: the file, or the function in it, is not there; or the file fails when it is run.
     """
-    if isinstance(model, (Fitted, OwnModel)):
+    if isinstance(model, Fitted):
+        return _one_head(model, None)
+    if isinstance(model, OwnModel):
         return model
     if callable(model):
         return _own(model, getattr(model, "__name__", type(model).__name__))
     text = str(model)
     path, _, function = (text, "", "") if text.endswith(".py") else text.rpartition(":")
     if not path.endswith(".py"):
-        return _published(text) or load_fitted(model)
+        return _published(text) or _of_run(text)
     named, choices = _run_file(path)
     if not function:
         raise UsageError(
@@ -212,6 +214,30 @@ def resolve_model(model: Any) -> Fitted | OwnModel:
     if not callable(named.get(function)):
         raise unknown_name(f"function of {path}", function, choices)
     return _own(named[function], str(model))
+
+
+def _of_run(text: str) -> Fitted:
+    """A run, a folder of weights, or either with the name of a head behind it: RUN:HEAD."""
+    path, _, head = text.rpartition(":")
+    if Path(text).exists() or not path or not (Path(path).exists() or Path(f"{path}.partial").exists()):
+        return _one_head(load_fitted(text), None)
+    return _one_head(load_fitted(path), head)
+
+
+def _one_head(found: Fitted, head: str | None) -> Fitted:
+    """A model with one head; the first of several where none is named, and that is said.
+
+    Raises:
+        UsageError: it has no such head.
+    """
+    if not found.heads:
+        if head is not None:
+            raise UsageError("this model has one head", got=head, do="leave the name of a head out")
+        return found
+    if head is None:
+        others = list_some([f"RUN:{name}" for name in found.heads[1:]])
+        print(f"head {found.heads[0]} (others: {others})", file=sys.stderr, flush=True)
+    return found.head(head)
 
 
 def _published(text: str) -> OwnModel | None:

@@ -13,6 +13,7 @@ from chiasma.core.files import plain
 from chiasma.data.matrix import Matrix, Views
 from chiasma.workflow.fitting.fit import Job
 from chiasma.workflow.fitting.training import worker_count
+from chiasma.workflow.loading.genomes import outputs_of
 from chiasma.workflow.loading.prepare import Prepared, prepare, training_part
 
 
@@ -68,7 +69,7 @@ def _network_cost(job: Job, prepared: Prepared) -> dict[str, Any]:
     config: Any = job.config
     make_task = job.method.module("task").make_task
     task = make_task(config, prepared.dataset, prepared.split, executor="serial", workers=1)
-    model = job.method.module("model").build(config, prepared.dataset.target.n_outputs)
+    model = job.method.module("model").build(config, outputs_of(prepared.dataset))
     found = time_steps(task, model, config.training, seed=job.options.seed)
     batches = task.n_batches("train")
     epochs = config.training.most_epochs(batches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,9 @@ def check_start(method: Method, start: Path | str) -> None:
 def begin_with(model: Any, start: Path | str) -> None:
     """Set a network's weights to those of `start`.
 
-    A published network's first head is taken over where it has as many tracks; otherwise the new head keeps the weights
-    it was drawn with, and that is said.
+    A head that reads tracks takes over the weights of the other's head of its name, a single one those of the other's
+    first; where there is none, or it has another number of tracks, the head keeps the weights it was drawn with, and
+    that is said.
 
     Raises:
         InputError: names or shapes of the rest differ; all differences are listed.
@@ -71,16 +73,29 @@ def begin_with(model: Any, start: Path | str) -> None:
 
     entry = published_start(start)
     if entry is None:
-        load_module(model, module_arrays(load_fitted(start).model), where=start)
-        return
-    arrays, facts = load_arrays(entry.folder, STEM)
-    own, theirs = module_arrays(model), next(iter(facts["config"]["tracks"]))
-    ours = next(name for name in own if name.startswith(_HEAD)).removeprefix(_HEAD).partition(".")[0]
-    taken = {name: value for name, value in arrays.items() if not name.startswith(_HEAD)}
-    head = {name: arrays[name.replace(f"{_HEAD}{ours}.", f"{_HEAD}{theirs}.")] for name in own if _HEAD in name}
-    if all(head[name].shape == own[name].shape for name in head):
-        taken |= head
+        arrays = module_arrays(load_fitted(start).model)
+        theirs = _heads(arrays)
     else:
+        arrays, facts = load_arrays(entry.folder, STEM)
+        theirs = list(facts["config"]["tracks"])
+    own = module_arrays(model)
+    taken = {name: value for name, value in arrays.items() if not name.startswith(_HEAD)}
+    ours, new = _heads(own), []
+    for head in ours:
+        source = head if head in theirs or len(ours) > 1 else next(iter(theirs), head)
+        mine = {name: value for name, value in own.items() if name.startswith(f"{_HEAD}{head}.")}
+        found = {name: arrays.get(name.replace(f"{_HEAD}{head}.", f"{_HEAD}{source}.")) for name in mine}
+        fits = all(value is not None and value.shape == mine[name].shape for name, value in found.items())
+        new += [] if fits else [head]
+        taken |= found if fits else mine  # type: ignore[arg-type]
+    if new and len(ours) == 1:
         print(f"the head is new: {start} has other tracks", file=sys.stderr, flush=True)
-        taken |= {name: own[name] for name in head}
+    elif new:
+        print(f"new heads: {', '.join(new)}; {start} has none of those tracks", file=sys.stderr, flush=True)
     load_module(model, taken, where=start)
+
+
+def _heads(arrays: Mapping[str, Any]) -> list[str]:
+    """Names of the heads that read tracks among a network's arrays, in their order."""
+    named = [name.removeprefix(_HEAD).partition(".")[0] for name in arrays if name.startswith(_HEAD)]
+    return list(dict.fromkeys(named))

@@ -24,6 +24,7 @@ from chiasma.workflow.fitting.head import build_model, factor_names, representat
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.fitting.starting import begin_with
 from chiasma.workflow.fitting.tuning import best_valid_loss, candidates
+from chiasma.workflow.loading.genomes import outputs_of
 from chiasma.workflow.loading.prepare import Prepared, training_part
 from chiasma.workflow.method import Method
 
@@ -108,7 +109,7 @@ def _train_once(
     for remark in _remarks(task, prepared):
         print(remark, file=sys.stderr, flush=True)
     build = method.module("model").build
-    model = build_seeded(build, config, prepared.dataset.target.n_outputs, seed=options.seed)
+    model = build_seeded(build, config, outputs_of(prepared.dataset), seed=options.seed)
     if start is not None:
         begin_with(model, start)
     return task, model, train(task, model, config.training, seed=options.seed, folder=folder, device=options.device)

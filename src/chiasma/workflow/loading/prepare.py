@@ -14,6 +14,7 @@ from chiasma.core.checks import require_valid
 from chiasma.core.config import Config
 from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.genomes import Genomes
 from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
 from chiasma.data.tracks import Tracks
@@ -122,7 +123,7 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         asked = options.split.replace(seed=options.seed)
         if dataset.target.kind == "none" and card.represents:
             asked = asked.replace(valid=0.0, calibration=0.0)  # nothing is stopped, tuned or calibrated there
-        if isinstance(dataset.x, Tracks):
+        if isinstance(dataset.x, Tracks | Genomes):
             asked = asked.replace(calibration=0.0)  # sets for bins along a window are not made
         split = make_split(of_examples(dataset), asked, test_ids=_test_ids(options))
     if not split.proof:
@@ -137,7 +138,7 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
 
 def of_examples(dataset: Dataset) -> Dataset:
     """The dataset with one value an example and output, where its targets lie along windows."""
-    if not isinstance(dataset.x, Tracks):
+    if not isinstance(dataset.x, Tracks | Genomes):
         return dataset
     from chiasma.workflow.loading.tracks import coverage_summary
 
@@ -272,10 +273,19 @@ def _common(inputs: Inputs, options: FitOptions) -> dict[str, Any]:
 
 
 def _tracks(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
+    del card
+    from chiasma.workflow.loading.genomes import load_genomes
     from chiasma.workflow.loading.tracks import load_tracks
 
-    del card
-    return load_tracks(config, inputs, own_split=options.split.kind == "auto" and options.test_ids is None)
+    own_split = options.split.kind == "auto" and options.test_ids is None
+    if inputs.get("genomes") is None:
+        return load_tracks(config, inputs, own_split=own_split, apart=options.split.kind == "homology")
+    if len(inputs) > 1:
+        others = ", ".join(f"--{name.replace('_', '-')}" for name in inputs if name != "genomes")
+        raise UsageError(
+            "a table of genomes names all files itself", where="--genomes", got=others, do=f"leave out {others}"
+        )
+    return load_genomes(config, inputs["genomes"], own_split=own_split, share=options.split.containment)
 
 
 def _pair(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:

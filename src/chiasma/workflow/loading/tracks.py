@@ -14,6 +14,7 @@ from chiasma.core.checks import require_valid
 from chiasma.core.errors import InputError, UsageError, list_some
 from chiasma.core.files import content_hash, text_hash
 from chiasma.data.dataset import Dataset, Skip, Target
+from chiasma.data.genomes import Genomes
 from chiasma.data.intervals import Intervals
 from chiasma.data.split import Split
 from chiasma.data.track_table import Scale, TrackTable
@@ -28,17 +29,23 @@ from chiasma.io.tracks import read_track_table
 STRETCH = 131_072
 """Bases of a stretch whose windows are drawn together, at most: neighbours are not independent. A hundredth of a small
 genome, but four windows at least."""
+REGION = 1_000_000
+"""Bases of a region of which several genomes are made: a window lies wholly in one, so that regions can be divided
+(Kelley 2020). Of a small genome a hundredth, but at least a window and four times its stretch with targets."""
 IN_MEMORY = 256_000_000
 """Bytes of windows and targets above which they are kept on disk."""
 
 
-def load_tracks(config: Any, inputs: Mapping[str, Any], *, own_split: bool) -> tuple[Dataset, Split | None]:
+def load_tracks(
+    config: Any, inputs: Mapping[str, Any], *, own_split: bool, apart: bool = False
+) -> tuple[Dataset, Split | None]:
     """Windows as a network reads them, with their tracks.
 
     Args:
         config: of the network: length, bin, crop.
         inputs: records (a folder of Basenji or Borzoi) or fasta with tracks (name to file) or track_table; squash.
         own_split: keep the folder's own division into train, valid and test.
+        apart: lay the windows of a genome in regions that share no base, so that these can be divided.
 
     Raises:
         UsageError: neither or both kinds of input, or the order of squashing is not known.
@@ -61,7 +68,7 @@ def load_tracks(config: Any, inputs: Mapping[str, Any], *, own_split: bool) -> t
             raise UsageError("records bring their own tracks", where="--records", do="leave --tracks out")
         return _from_records(Path(str(records)), geometry, squash=squash, own_split=own_split)
     table = _table(inputs, squash)
-    return load_coverage(str(fasta), table, **geometry), None
+    return load_coverage(str(fasta), table, **geometry, apart=apart), None
 
 
 def _from_records(
@@ -113,14 +120,24 @@ def _table(inputs: Mapping[str, Any], squash: Scale | None) -> TrackTable:
     return table
 
 
-def load_coverage(fasta: str, table: TrackTable, *, length: int, bin: int, crop: int) -> Dataset:
+def load_coverage(fasta: str, table: TrackTable, *, length: int, bin: int, crop: int, apart: bool = False) -> Dataset:
     """Windows along a genome with the coverage of their bins; large ones are kept in the cache and mapped.
+
+    Args:
+        fasta: the genome.
+        table: its tracks, each with its file.
+        length: bases of a window.
+        bin: bases of a bin.
+        crop: bins at each end without targets.
+        apart: see `load_tracks`.
 
     Raises:
         InputError, FormatError, MismatchError: see `open_coverage` and `absent_contigs`.
     """
     genome = open_genome(fasta)
-    places, skips = lay_windows(genome, length=length, bin=bin, crop=crop)
+    core = length - 2 * crop * bin
+    size = max(length + 3 * core, min(REGION, int(genome.lengths.sum()) // 100)) if apart else None
+    places, skips = lay_windows(genome, length=length, bin=bin, crop=crop, within=size)
     with ExitStack() as stack:
         tracks = [stack.enter_context(open_coverage(path)) for path in table.file]
         places, more = _covered(places, tracks, genome, table)
@@ -134,9 +151,9 @@ def load_coverage(fasta: str, table: TrackTable, *, length: int, bin: int, crop:
         if len(places) * (length + 2 * shape[0] * shape[1]) <= IN_MEMORY:
             codes, values = fill(0, len(places))
         else:
-            folder = cache_folder() / "windows" / _identity(fasta, table, (length, bin, crop))
+            folder = cache_folder() / "windows" / _identity(fasta, table, (length, bin, crop, size or 0))
             codes, values = keep_windows(folder, fill, windows=len(places), length=length, shape=shape)
-    unit, unit_name = _stretches(places, genome, length - 2 * crop * bin)
+    unit, unit_name = _stretches(places, genome, core) if size is None else _numbered(places, size, "region")
     return Dataset(
         ids=places.names,
         x=Tracks(codes, bin, crop, table, places),
@@ -154,8 +171,13 @@ def _stretches(places: Intervals, genome: Genome, core: int) -> tuple[np.ndarray
     size = min(STRETCH, max(4 * core, int(genome.lengths.sum()) // 100))
     if core >= size // 2:
         return np.arange(len(places)), "window"
+    return _numbered(places, size, "stretch")
+
+
+def _numbered(places: Intervals, size: int, what: str) -> tuple[np.ndarray, str]:
+    """Which run of `size` bases each window begins in (window,), and what such a run is called."""
     names = [f"{chrom}:{start // size}" for chrom, start in zip(places.chrom, places.start.tolist())]
-    return np.unique(np.array(names), return_inverse=True)[1].ravel(), f"stretch of {size:,} bases"
+    return np.unique(np.array(names), return_inverse=True)[1].ravel(), f"{what} of {size:,} bases"
 
 
 def _covered(
@@ -187,7 +209,7 @@ def _summaries(places: Intervals, tracks: list[Coverage], table: TrackTable, *, 
     return np.stack(rows)
 
 
-def _identity(fasta: str, table: TrackTable, geometry: tuple[int, int, int]) -> str:
+def _identity(fasta: str, table: TrackTable, geometry: tuple[int, ...]) -> str:
     """A name for the windows of these files, tables and lengths."""
     facts = [table.clip, table.clip_soft, table.scale, table.sum_stat, table.exponent]
     texts = [content_hash(fasta), *(content_hash(path) for path in table.file), table.squash, str(geometry)]
@@ -195,6 +217,15 @@ def _identity(fasta: str, table: TrackTable, geometry: tuple[int, int, int]) -> 
 
 
 def coverage_summary(dataset: Dataset) -> Dataset:
-    """The dataset with the mean of each track over a window as its target, for splits and the audit."""
+    """The dataset with the mean of each track over a window as its target, for splits and the audit.
+
+    Of several genomes, whose tracks are not comparable, the mean over tracks as a rank within the genome, from 0 to 1.
+    """
+    if isinstance(dataset.x, Genomes):
+        ranks = np.zeros((len(dataset), 1))
+        for name in dataset.x.names:
+            mean = np.array([np.asarray(row, np.float32).mean() for row in dataset.x.of(name).target.values])
+            ranks[dataset.x.where(name), 0] = np.argsort(np.argsort(mean, kind="stable")) / max(len(mean) - 1, 1)
+        return replace(dataset, target=Target("regression", ranks, ("coverage",), "rank within the genome"))
     values = np.stack([np.asarray(row, np.float32).mean(axis=0) for row in dataset.target.values])
     return replace(dataset, target=Target("regression", values, dataset.target.names, dataset.target.unit))

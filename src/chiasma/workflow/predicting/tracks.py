@@ -85,7 +85,7 @@ def predict_tracks(
 
 
 def table_of(meta: Mapping[str, Any]) -> TrackTable:
-    """What a fitted task says of its tracks, as a table; files and statistics are not known any more."""
+    """What a fitted task says of its tracks, as a table; their files are not known any more."""
     count = len(meta["names"])
     numbers = {
         name: np.array([np.nan if value is None else value for value in meta[name]], float)
@@ -95,7 +95,7 @@ def table_of(meta: Mapping[str, Any]) -> TrackTable:
     return TrackTable(
         identifier=np.array(meta["names"], dtype=object),
         file=empty,
-        sum_stat=np.array(["mean"] * count, dtype=object),
+        sum_stat=np.array(meta.get("sum_stat", ["mean"] * count), dtype=object),
         strand_pair=np.array(meta["strand_pair"]),
         description=empty,
         squash=meta["squash"],

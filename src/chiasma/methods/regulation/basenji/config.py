@@ -98,6 +98,11 @@ def basenji2_mouse() -> Config:
     return basenji2().replace(tracks={"mouse": 1643})
 
 
+def basenji2_human_mouse() -> Config:
+    """The second edition with both heads, as it was trained."""
+    return basenji2().replace(tracks={"human": 5313, "mouse": 1643})
+
+
 def basenji2018() -> Config:
     """The first edition (Kelley et al. 2018): 15,190,636 parameters."""
     training = TrainingConfig(
@@ -153,6 +158,7 @@ PRESETS = {
     "tiny": tiny,
     "basenji2": basenji2,
     "basenji2-mouse": basenji2_mouse,
+    "basenji2-human-mouse": basenji2_human_mouse,
     "basenji2018": basenji2018,
 }
 

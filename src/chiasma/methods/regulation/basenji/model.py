@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import torch
 from torch import nn
 from torch.nn.functional import max_pool1d, pad
@@ -9,7 +10,7 @@ from torch.nn.functional import max_pool1d, pad
 from chiasma.methods.regulation.basenji.config import Config
 from chiasma.nn.initialise import initialise_layer
 from chiasma.nn.preactivation import Gelu, gelu
-from chiasma.nn.track_heads import TrackHeads
+from chiasma.nn.track_heads import Outputs, TrackHeads, heads_of
 from chiasma.nn.track_trunk import require_length, run_block, trunk_precision
 
 _EPSILON = 1e-3
@@ -97,7 +98,7 @@ class ResidualDilated(nn.Module):
 class Basenji(nn.Module):
     """Tower to bins of 128 bases, dilated convolutions over bins, crop, pointwise layer, heads."""
 
-    def __init__(self, config: Config, tracks: dict[str, int]) -> None:
+    def __init__(self, config: Config, tracks: Mapping[str, int]) -> None:
         super().__init__()
         self.config = config
         first, kind = config.edition == "first", config.gelu
@@ -142,6 +143,6 @@ class Basenji(nn.Module):
             return gelu(x, config.gelu) if config.edition == "second" else x
 
 
-def build(config: Config, outputs: int | None = None) -> nn.Module:
-    """The network with the heads of the configuration, or with one head of `outputs` tracks."""
-    return Basenji(config, config.tracks if outputs is None else {"tracks": outputs})
+def build(config: Config, outputs: Outputs = None) -> nn.Module:
+    """The network with the heads of the configuration, with one head of `outputs` tracks, or with heads by name."""
+    return Basenji(config, heads_of(config.tracks, outputs))

@@ -54,6 +54,15 @@ class Config(_Config):
     loss_total_weight: float = Field(
         default=0.2, ge=0, description="weight of the Poisson loss of a track's total beside its shape's multinomial"
     )
+    loss_ends: float | None = Field(
+        default=None,
+        gt=1,
+        description="how many times less the loss weighs the outermost bins than the middle ones; None: all alike, as "
+        "in the four published replicates. Later models of the same group: 8",
+    )
+    loss_ends_power: float = Field(
+        default=6.0, gt=0, description="how suddenly weights fall towards the ends: exp(-(distance / sigma) ** power)"
+    )
     reverse_complement: bool = Field(default=True, description="train on either strand at random")
     max_shift: int = Field(default=3, ge=0, description="bases by which a training sequence is moved, at most")
     training: TrainingConfig = TrainingConfig(

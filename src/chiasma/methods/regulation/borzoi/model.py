@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
@@ -16,7 +17,7 @@ from chiasma.nn.relative_attention import AttentionSize, RelativeAttention, Tran
 from chiasma.nn.relative_basis import borzoi_basis
 from chiasma.nn.rotary_attention import RotaryAttention
 from chiasma.nn.segments import in_segments
-from chiasma.nn.track_heads import TrackHeads
+from chiasma.nn.track_heads import Outputs, TrackHeads, heads_of
 from chiasma.nn.track_trunk import margin, require_length, run_block, trunk_precision
 from chiasma.nn.unet import UpsampleJoin
 
@@ -27,7 +28,7 @@ _EPSILON = 1e-3
 class Borzoi(nn.Module):
     """Tower to tokens of 128 bases, transformer, U-Net back to bins of 32, crop, pointwise layer, heads."""
 
-    def __init__(self, config: Config, tracks: dict[str, int]) -> None:
+    def __init__(self, config: Config, tracks: Mapping[str, int]) -> None:
         super().__init__()
         self.config = config
         self.stem = nn.Conv1d(4, config.stem_filters, config.stem_width, padding=config.stem_width // 2)
@@ -104,6 +105,6 @@ def _transformer_block(config: Config) -> TransformerBlock:
     return TransformerBlock(attention, config.channels, dropout=config.dropout, epsilon=_EPSILON, scale=2.0)
 
 
-def build(config: Config, outputs: int | None = None) -> nn.Module:
-    """The network with the heads of the configuration, or with one head of `outputs` tracks."""
-    return Borzoi(config, config.tracks if outputs is None else {"tracks": outputs})
+def build(config: Config, outputs: Outputs = None) -> nn.Module:
+    """The network with the heads of the configuration, with one head of `outputs` tracks, or with heads by name."""
+    return Borzoi(config, heads_of(config.tracks, outputs))

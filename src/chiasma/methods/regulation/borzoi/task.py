@@ -8,9 +8,10 @@ from typing import Any
 
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
+from chiasma.fit.genomes_task import GenomesTask, make_track_task
 from chiasma.fit.track_task import TrackTask
 from chiasma.methods.regulation.borzoi.config import Config
-from chiasma.nn.losses import poisson_multinomial
+from chiasma.nn.losses import poisson_multinomial, position_weights
 
 
 def make_task(
@@ -21,8 +22,10 @@ def make_task(
     meta: Mapping[str, Any] | None = None,
     executor: str = "serial",
     workers: int = 1,
-) -> TrackTask:
+) -> TrackTask | GenomesTask:
     """The task of a configuration; nothing is simulated, so executor and workers have no work."""
-    return TrackTask(
-        config, data, split, loss=partial(poisson_multinomial, total_weight=config.loss_total_weight), meta=meta
-    )
+    bins = config.length // config.bin - 2 * config.crop
+    ends = config.loss_ends
+    weight = None if ends is None else position_weights(bins, ratio=ends, power=config.loss_ends_power)
+    loss = partial(poisson_multinomial, total_weight=config.loss_total_weight, weight=weight)
+    return make_track_task(config, data, split, loss=loss, meta=meta)

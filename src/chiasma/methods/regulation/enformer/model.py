@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
@@ -16,7 +17,7 @@ from chiasma.nn.preactivation import PreActivatedConv, gelu
 from chiasma.nn.relative_attention import AttentionSize, RelativeAttention, TransformerBlock
 from chiasma.nn.relative_basis import enformer_basis
 from chiasma.nn.segments import in_segments
-from chiasma.nn.track_heads import TrackHeads
+from chiasma.nn.track_heads import Outputs, TrackHeads, heads_of
 from chiasma.nn.track_trunk import margin, require_length, run_block, trunk_precision
 
 
@@ -38,7 +39,7 @@ class TowerBlock(nn.Module):
 class Enformer(nn.Module):
     """Stem and tower to bins of 128 bases, transformer over bins, crop, pointwise layer, heads."""
 
-    def __init__(self, config: Config, tracks: dict[str, int]) -> None:
+    def __init__(self, config: Config, tracks: Mapping[str, int]) -> None:
         super().__init__()
         self.config = config
         stem = nn.Conv1d(4, config.channels // 2, config.stem_width, padding=config.stem_width // 2)
@@ -93,6 +94,6 @@ def _transformer_block(config: Config) -> TransformerBlock:
     return TransformerBlock(attention, config.channels, dropout=config.dropout, corrected=False)
 
 
-def build(config: Config, outputs: int | None = None) -> nn.Module:
-    """The network with the heads of the configuration, or with one head of `outputs` tracks."""
-    return Enformer(config, config.tracks if outputs is None else {"tracks": outputs})
+def build(config: Config, outputs: Outputs = None) -> nn.Module:
+    """The network with the heads of the configuration, with one head of `outputs` tracks, or with heads by name."""
+    return Enformer(config, heads_of(config.tracks, outputs))

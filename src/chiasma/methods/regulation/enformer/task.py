@@ -7,6 +7,7 @@ from typing import Any
 
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
+from chiasma.fit.genomes_task import GenomesTask, make_track_task
 from chiasma.fit.track_task import TrackTask
 from chiasma.methods.regulation.enformer.config import Config
 from chiasma.nn.losses import poisson
@@ -20,6 +21,6 @@ def make_task(
     meta: Mapping[str, Any] | None = None,
     executor: str = "serial",
     workers: int = 1,
-) -> TrackTask:
+) -> TrackTask | GenomesTask:
     """The task of a configuration; nothing is simulated, so executor and workers have no work."""
-    return TrackTask(config, data, split, loss=poisson, meta=meta)
+    return make_track_task(config, data, split, loss=poisson, meta=meta)
