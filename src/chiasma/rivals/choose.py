@@ -15,6 +15,7 @@ from chiasma.rivals.base import Rival
 from chiasma.rivals.cells import cell_rivals
 from chiasma.rivals.composition import Composition, Majority
 from chiasma.rivals.gapped_kmer import GappedKmerLinear
+from chiasma.rivals.grids import grid_rivals, is_grids, optional_grid_rivals
 from chiasma.rivals.kmer import KmerLinear
 from chiasma.rivals.matrix import matrix_rivals, optional_matrix_rivals
 from chiasma.rivals.nearest import NearestNeighbour
@@ -58,6 +59,8 @@ def _optional(data: Dataset) -> dict[str, Rival]:
     """Rivals that join only where a card names them."""
     if isinstance(data.x, Sequences):
         return {name: make() for name, make in OPTIONAL.items()}
+    if is_grids(data):
+        return optional_grid_rivals()
     return optional_matrix_rivals(data) if isinstance(data.x, Matrix | Views) else {}
 
 
@@ -71,6 +74,8 @@ def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
 
             found.append(BestMotif.from_file(motifs))
         return found
+    if is_grids(data):
+        return grid_rivals()
     if isinstance(data.x, Simulated):
         from chiasma.rivals.haplotypes import haplotype_rivals
 

@@ -6,7 +6,7 @@ the values themselves (divided by their number), skew and kurtosis likewise, as 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -100,6 +100,21 @@ def neutral_scores(haplotypes: Haplotypes) -> tuple[np.ndarray, np.ndarray]:
     return _finite(ihs(alleles, haplotypes.positions[use])), alleles.mean(axis=0)
 
 
+@dataclass(frozen=True, eq=False)
+class SiteScores:
+    """iHS of the sites of a region that have one, not standardised.
+
+    Attributes:
+        scores: finite (site,).
+        frequency: of the derived allele (site,).
+        bounds: the sites of window w are those from bounds[w] to bounds[w + 1] (window + 1,).
+    """
+
+    scores: np.ndarray
+    frequency: np.ndarray
+    bounds: np.ndarray
+
+
 def partial_grid(
     haplotypes: Haplotypes,
     *,
@@ -119,20 +134,46 @@ def partial_grid(
         InputError: phase or ancestral alleles are not known, or alleles are missing.
         InsufficientDataError: no accessible base.
     """
+    grid, scores = partial_rows(haplotypes, windows=windows, accessible=accessible)
+    return replace(grid, values=with_ihs(grid.values, scores, standard))
+
+
+def partial_rows(
+    haplotypes: Haplotypes, *, windows: int = 11, accessible: Accessibility | None = None
+) -> tuple[StatisticGrid, SiteScores]:
+    """The grid of `partial_grid` with 0 in the rows of iHS, and what `with_ihs` fills them from.
+
+    A simulation is summarised once, before it is known by which neutral ones iHS is standardised.
+    """
     base = haploid_grid(haplotypes, windows=windows, accessible=accessible)
     rows = dict(zip(base.names, base.values, strict=True))
     use = used_sites(haplotypes, accessible)
     alleles, positions = np.ascontiguousarray(haplotypes.alleles[:, use]), haplotypes.positions[use]
     frequency = alleles.mean(axis=0)
-    scores = np.abs(standard.apply(_finite(ihs(alleles, positions)), frequency))
+    scores = ihs(alleles, positions)
     bounds = np.searchsorted(positions, base.edges)
     rows |= {name: np.zeros(windows) for name in PARTIAL if name not in rows}
     for window in range(windows):
         part = slice(bounds[window], bounds[window + 1])
-        for name, value in _window(alleles[:, part], scores[part], frequency[part]).items():
+        for name, value in _window(alleles[:, part], frequency[part]).items():
             rows[name][window] = value
+    known = np.isfinite(scores)
+    inner = np.concatenate([[0], np.cumsum(known)])[bounds]
     values = np.stack([rows[name] for name in PARTIAL])
-    return StatisticGrid(PARTIAL, values, base.sites, base.accessible, base.edges)
+    grid = StatisticGrid(PARTIAL, values, base.sites, base.accessible, base.edges)
+    return grid, SiteScores(scores[known], frequency[known], inner)
+
+
+def with_ihs(values: np.ndarray, scores: SiteScores, standard: IhsStandard) -> np.ndarray:
+    """The grid (statistic, window) with its rows of iHS; 0 where no site of a window has a score."""
+    values = values.copy()
+    first = PARTIAL.index("ihs_mean")
+    sizes = np.abs(standard.apply(scores.scores, scores.frequency))
+    for window, (begin, end) in enumerate(zip(scores.bounds, scores.bounds[1:])):
+        known = sizes[begin:end][np.isfinite(sizes[begin:end])]
+        if len(known):
+            values[first : first + 3, window] = known.mean(), known.max(), (known > _OUTLIER).mean()
+    return values
 
 
 def _finite(scores: np.ndarray) -> np.ndarray:
@@ -140,16 +181,11 @@ def _finite(scores: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(scores), scores, np.nan)
 
 
-def _window(alleles: np.ndarray, scores: np.ndarray, frequency: np.ndarray) -> dict[str, float]:
-    """What one window adds to the haploid statistics; nothing (so zeros) where it has no site."""
+def _window(alleles: np.ndarray, frequency: np.ndarray) -> dict[str, float]:
+    """What one window adds to the haploid statistics but for iHS; nothing (so zeros) where it has no site."""
     if not alleles.shape[1]:
         return {}
-    known = scores[np.isfinite(scores)]
-    found = {
-        "ihs_mean": float(known.mean()) if len(known) else 0.0,
-        "ihs_max": float(known.max()) if len(known) else 0.0,
-        "ihs_outliers": float((known > _OUTLIER).mean()) if len(known) else 0.0,
-    }
+    found = {}
     each = haf(alleles)
     kinds = np.unique(alleles, axis=0)
     safe = safe_scores(alleles)

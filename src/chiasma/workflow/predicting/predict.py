@@ -17,6 +17,7 @@ from chiasma.io.tables import CONTAINERS
 from chiasma.workflow.evaluating.evaluate import apply_calibration
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.training import too_short
+from chiasma.workflow.loading.genotypes import GenotypeChoice
 from chiasma.workflow.loading.groups import add_study
 from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.predicting.containers import write_container
@@ -28,6 +29,7 @@ from chiasma.workflow.predicting.predictions import (
     prediction_columns,
     write_table,
 )
+from chiasma.workflow.predicting.scan import scan_columns, write_windows
 
 _TABLES = ("view", "matrix", "test_view", "test_matrix")
 """Names under which matrices come."""
@@ -89,10 +91,11 @@ def predict(
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
     columns |= {name: data.columns[name] for name in _OF_WINDOWS if name in data.columns}
+    columns |= scan_columns(fitted, data, scores)
     if output is not None and output_suffix(output) in CONTAINERS:
         return _written(fitted, data, columns, output), data.skips
     if output is not None:
-        write_table(output, columns, intervals=where, fasta=inputs.get("fasta"))
+        write_windows(output, columns, intervals=where, fasta=inputs.get("fasta"))
     return columns, data.skips
 
 
@@ -123,11 +126,12 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
         # As long as the fit read them: what the network crops or pads, its task does, here as there.
         return _read_sequences(given, target=fitted.target, length=fitted.meta.get("length"))
     if card.data == "simulations":
-        from chiasma.workflow.loading.genotypes import GenotypeChoice
         from chiasma.workflow.loading.haplotypes import load_haplotypes
 
         path = str(given.get("input") or given["genotypes"])
         choice = GenotypeChoice.of(given)
+        if hasattr(fitted.method.module("examples"), "feature_set"):
+            return _read_windows(fitted, path, choice, seed=seed)
         return load_haplotypes(path, fitted.config, target=fitted.target, choice=choice, seed=seed)
     if card.data == "pair":
         from chiasma.workflow.loading.pair import load_query
@@ -141,6 +145,22 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
     if STUDY in given and not any(port.name == STUDY for port in card.inputs):
         raise UsageError(f"{card.name} takes no notice of studies", where=f"--{STUDY}", got=given[STUDY])
     return add_study(data, card, given), None
+
+
+def _read_windows(fitted: Fitted, path: str, choice: GenotypeChoice, *, seed: int) -> tuple[Dataset, Intervals | None]:
+    """Feature vectors, or genotypes as runs of windows, for a classifier of grids.
+
+    Raises:
+        UsageError: something is told of the genotypes, and feature vectors are given.
+    """
+    from chiasma.workflow.loading.feature_vectors import is_fvec, load_new_vectors
+    from chiasma.workflow.loading.scan import load_scan
+
+    if not is_fvec(path):
+        return load_scan(path, fitted.config, target=fitted.target, choice=choice, seed=seed)
+    if choice != type(choice)():
+        raise UsageError("feature vectors hold no genotypes", where=path, do="leave region, samples, mask and map out")
+    return load_new_vectors(path, fitted.config, target=fitted.target)
 
 
 def _require_files(given: Mapping[str, Any], *, first: str) -> None:

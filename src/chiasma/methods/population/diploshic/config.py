@@ -1,0 +1,98 @@
+"""Settings of diploS/HIC."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chiasma.core.config import Config as _Config
+from chiasma.fit.config import TrainingConfig
+from chiasma.simulate.sweep_regions import SweepDesign
+
+
+class Config(_Config):
+    """What is simulated, which statistics are read of it, and the network that reads them."""
+
+    shapes_simulations: ClassVar[tuple[str, ...]] = ("statistics", "sweeps")
+    """Fields on which a simulated example depends: they name the cache."""
+
+    statistics: Literal["diploid", "haploid"] = Field(
+        default="diploid",
+        description="12 of genotypes, without phase or ancestral alleles; or 15 of phased, polarised haplotypes",
+    )
+    sweeps: SweepDesign = Field(default=SweepDesign(), description="history, rates and ranges of the simulated sweeps")
+    filters: int = Field(default=128, ge=2, description="of the first convolution of each branch; the second has half")
+    hidden: tuple[int, int] = Field(default=(512, 128), description="units of the two dense layers")
+    mirror: bool = Field(default=True, description="turn training examples around at random")
+    train_examples: int = Field(default=5_000, ge=5, description="regions to learn from, a fifth of each class")
+    valid_examples: int = Field(default=500, ge=5, description="regions for stopping")
+    calibration_examples: int = Field(default=500, ge=0, description="regions for reliability")
+    test_examples: int = Field(default=1_000, ge=5, description="regions touched once, at the end")
+    cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
+    training: TrainingConfig = TrainingConfig(
+        epochs=40,
+        batch_size=32,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        schedule="constant",
+        patience=5,
+        clip_norm=0.0,
+    )
+
+
+def default() -> Config:
+    """Regions of 1.1 Mb of 50 diploids under a constant size of 10,000; a budget of minutes on two cores."""
+    return Config()
+
+
+def published() -> Config:
+    """The budget of the published scripts: 2,000 regions a class, 55 kb, priors as for Anopheles, 100 epochs."""
+    sweeps = SweepDesign(
+        length=55_000,
+        sizes=(500_000.0,),
+        mutation_rate=3.5e-9,
+        recombination_rate=1.75e-8,
+        strengths=(2e-4, 1e-2),
+    )
+    training = default().training.replace(epochs=100, min_delta=1e-3)
+    return Config(sweeps=sweeps, train_examples=10_000, valid_examples=1_000, test_examples=5_000, training=training)
+
+
+def haploid() -> Config:
+    """The statistics of phased, polarised haplotypes."""
+    return Config(statistics="haploid")
+
+
+def tiny() -> Config:
+    """For tests: a small network, short regions with many mutations, strong sweeps."""
+    training = TrainingConfig(
+        epochs=8, batch_size=16, learning_rate=5e-3, weight_decay=0.0, schedule="constant", clip_norm=0.0
+    )
+    sweeps = SweepDesign(
+        haplotypes=16,
+        length=110_000,
+        sizes=(1_000.0,),
+        mutation_rate=4e-7,
+        mutation_range=(1.0, 1.0),
+        recombination_rate=1e-7,
+        strengths=(0.1, 0.3),
+        ends=(0.0, 0.005),
+    )
+    return Config(
+        sweeps=sweeps,
+        filters=8,
+        hidden=(16, 8),
+        train_examples=60,
+        valid_examples=20,
+        calibration_examples=20,
+        test_examples=20,
+        training=training,
+    )
+
+
+PRESETS = {"default": default, "published": published, "haploid": haploid, "tiny": tiny}
+
+
+SEARCH = {"training.learning_rate": (3e-4, 1e-3, 3e-3), "filters": (32, 64, 128)}
+"""What `--tries` draws from."""

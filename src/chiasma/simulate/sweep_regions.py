@@ -1,0 +1,286 @@
+"""Regions with a sweep in one of eleven windows, or none, as the S/HIC family learns from: addressable, of a history.
+
+Priors are those of diploS/HIC's launch script (kr-colab/diploSHIC, generateSimLaunchScript.py, MIT), in our units: an
+advantage s counts the homozygote, twice what discoal's alpha / 2N counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from chiasma.core.checks import require_module
+from chiasma.core.config import Config
+from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.core.rng import derive_seed, generator
+from chiasma.data.accessibility import Accessibility
+from chiasma.data.dataset import Dataset, Target
+from chiasma.data.simulated import Simulated, Simulator
+from chiasma.io.masks import read_mask
+from chiasma.io.trees import from_tree_sequence
+from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
+from chiasma.stats.popgen.features import WINDOWS, Statistics, summarise_region
+
+FIVE = ("hard", "neutral", "soft", "linked_soft", "linked_hard")
+"""Classes of diploS/HIC in its order: what happened in the middle window, or in another one (linked)."""
+NINE = (
+    *("neutral", "hard", "linked_hard", "soft", "linked_soft"),
+    *("partial_hard", "linked_partial_hard", "partial_soft", "linked_partial_soft"),
+)
+"""Classes of partialS/HIC in its order."""
+LEAST_ACCESSIBLE = 0.25
+"""Share of a window's bases that must be accessible, as in diploS/HIC."""
+_MASK_TRIES = 1000
+
+
+class SweepDesign(Config):
+    """Under which history regions are simulated, and from which ranges their sweeps are drawn."""
+
+    haplotypes: int = Field(default=100, ge=8, description="of the sample; diploids are pairs of them")
+    length: float = Field(default=1_100_000, gt=0, description="bases of a region: eleven windows")
+    sizes: tuple[float, ...] = Field(
+        default=(10_000.0,), min_length=1, description="diploids in each epoch, the present first"
+    )
+    starts: tuple[float, ...] = Field(default=(0.0,), description="generations ago at which each epoch begins, 0 first")
+    demes: str = Field(default="", description="demes YAML whose history is taken in place of sizes and starts")
+    deme: str = Field(default="", description="deme of it that is sampled; empty: its only one today")
+    mutation_rate: float = Field(default=1.25e-8, gt=0, description="a base and generation, the mean over regions")
+    mutation_range: tuple[float, float] = Field(
+        default=(2 / 11, 20 / 11), description="a region's mutation rate is uniform between these multiples of the mean"
+    )
+    recombination_rate: float = Field(
+        default=1.25e-8, ge=0, description="a base and generation; a region's is exponential with this mean"
+    )
+    recombination_most: float = Field(
+        default=3.0,
+        ge=0,
+        description="multiple of the mean above which it is drawn again; 0: every region has the mean",
+    )
+    strengths: tuple[float, float] = Field(
+        default=(0.005, 0.05), description="range of the homozygote's advantage, uniform; the heterozygote has half"
+    )
+    start_frequencies: tuple[float, float] = Field(
+        default=(0.0, 0.1), description="soft: range of the frequency at which selection begins, uniform"
+    )
+    ends: tuple[float, float] = Field(
+        default=(0.0, 0.05), description="complete: range of the time since fixation, in 4N generations of today's N"
+    )
+    final_frequencies: tuple[float, float] = Field(
+        default=(0.2, 0.99), description="partial: range of the allele's frequency today, uniform"
+    )
+    mispolarised: float = Field(
+        default=0.0, ge=0, lt=0.5, description="share of sites whose ancestral allele is taken for the derived one"
+    )
+    mask: str = Field(default="", description="BED of accessible bases: each region wears the mask of a real one")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> SweepDesign:
+        for name in ("mutation_range", "strengths", "start_frequencies", "ends", "final_frequencies"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise ValueError(f"{name} must be a range from 0 or more upwards")
+        if self.start_frequencies[1] >= 1 or self.final_frequencies[1] > 1:
+            raise ValueError("frequencies lie below 1")
+        if self.final_frequencies[0] <= self.start_frequencies[1]:
+            raise ValueError("a partial sweep ends above the frequency at which it began")
+        if len(self.sizes) != len(self.starts):
+            raise ValueError(f"{len(self.sizes)} sizes and {len(self.starts)} starts")
+        return self
+
+
+@dataclass(frozen=True)
+class RegionCase:
+    """What is simulated at one address.
+
+    Attributes:
+        kind: the class.
+        window: in which the sweep lies; None where there is none.
+        sweep: the selected allele, or None.
+        mutation_rate, recombination_rate: of the region, a base and generation.
+    """
+
+    kind: str
+    window: int | None
+    sweep: Sweep | None
+    mutation_rate: float
+    recombination_rate: float
+
+
+def class_of(classes: tuple[str, ...], index: int) -> int:
+    """The class of an address: one after the other, so that any run of addresses is balanced."""
+    return index % len(classes)
+
+
+def draw_case(design: SweepDesign, classes: tuple[str, ...], run_seed: int, index: int) -> RegionCase:
+    """The parameters of one region, which follow from its address alone; a linked sweep may lie in any other window."""
+    rng = generator(run_seed, "sweep-region", index)
+    kind = classes[class_of(classes, index)]
+    mutation = design.mutation_rate * float(rng.uniform(*design.mutation_range))
+    recombination = design.recombination_rate
+    if design.recombination_most:
+        recombination = np.inf
+        while recombination > design.recombination_most * design.recombination_rate:
+            recombination = float(rng.exponential(design.recombination_rate))
+    if kind == "neutral":
+        return RegionCase(kind, None, None, mutation, recombination)
+    window = WINDOWS // 2
+    if kind.startswith("linked"):
+        others = [place for place in range(WINDOWS) if place != window]
+        window = others[int(rng.integers(len(others)))]
+    size = history_of(design).at(0.0)
+    soft = kind.endswith("soft")
+    start = max(float(rng.uniform(*design.start_frequencies)), 0.5 / size) if soft else 0.0
+    partial = "partial" in kind
+    end = 0.0 if partial else float(rng.uniform(*design.ends)) * 4 * size
+    sweep = Sweep(
+        position=(window + 0.5) / WINDOWS * design.length,
+        s=float(rng.uniform(*design.strengths)),
+        end=end,
+        final_frequency=float(rng.uniform(*design.final_frequencies)) if partial else 1.0,
+        start_frequency=start,
+    )
+    return RegionCase(kind, window, sweep, mutation, recombination)
+
+
+def history_of(design: SweepDesign) -> SizeHistory:
+    """The sizes of the population.
+
+    Raises:
+        InputError: the demes file cannot be read, or its deme has a history under which sweeps are not simulated.
+    """
+    if design.demes:
+        return _from_demes(design.demes, design.deme)
+    return SizeHistory(np.array(design.sizes), np.array(design.starts))
+
+
+@lru_cache(maxsize=8)
+def _from_demes(path: str, deme: str) -> SizeHistory:
+    demes = require_module("demes", extra="population")
+    if not Path(path).is_file():
+        raise InputError("no such demes file", where=path, do="check the path")
+    graph = demes.load(path)
+    today = [one.name for one in graph.demes if one.end_time == 0]
+    if not deme and len(today) != 1:
+        raise InputError("several demes are alive today", where=path, got=", ".join(today), do="name one: --deme NAME")
+    return SizeHistory.from_demes(graph, deme or today[0])
+
+
+def simulate_region_trees(
+    design: SweepDesign, classes: tuple[str, ...], run_seed: int, index: int, *, factor: float = 1.0
+) -> Any:
+    """The tskit.TreeSequence of one address, with mutations; `factor` multiplies the sizes of its history."""
+    msprime = require_module("msprime", extra="population")
+    case = draw_case(design, classes, run_seed, index)
+    seed = derive_seed(run_seed, "sweep-region", "trees", index)
+    history = history_of(design)
+    history = SizeHistory(history.sizes * factor, history.starts)
+    if case.sweep is None:
+        ancestry = msprime.sim_ancestry(
+            [msprime.SampleSet(design.haplotypes, ploidy=1)],
+            demography=history.demography(),
+            sequence_length=design.length,
+            recombination_rate=case.recombination_rate,
+            discrete_genome=False,
+            random_seed=seed,
+        )
+    else:
+        ancestry = simulate_sweep(
+            case.sweep,
+            history,
+            haplotypes=design.haplotypes,
+            length=design.length,
+            recombination=case.recombination_rate,
+            seed=seed,
+        )
+    return msprime.sim_mutations(
+        ancestry,
+        rate=case.mutation_rate,
+        model=msprime.BinaryMutationModel(),
+        discrete_genome=False,
+        random_seed=derive_seed(seed, "mutations"),
+    )
+
+
+def simulate_region(
+    design: SweepDesign,
+    classes: tuple[str, ...],
+    statistics: Statistics,
+    *,
+    run_seed: int,
+    index: int,
+    factor: float = 1.0,
+) -> dict[str, np.ndarray]:
+    """One example: the statistics of one address in its windows, and `target`, its class."""
+    trees = simulate_region_trees(design, classes, run_seed, index, factor=factor)
+    haplotypes = from_tree_sequence(trees).haplotypes
+    if design.mispolarised:
+        flipped = generator(run_seed, "sweep-region", "flips", index).random(haplotypes.n_sites) < design.mispolarised
+        alleles = np.where(flipped, 1 - haplotypes.alleles, haplotypes.alleles)
+        haplotypes = replace(haplotypes, alleles=alleles)
+    accessible = worn_mask(design, run_seed, index) if design.mask else None
+    example = summarise_region(haplotypes, statistics, accessible=accessible)
+    return {**example, "target": np.array(class_of(classes, index), np.int64)}
+
+
+def region_dataset(
+    simulate: Simulator,
+    config: Any,
+    *,
+    design: SweepDesign,
+    classes: tuple[str, ...],
+    run_seed: int,
+    index: np.ndarray,
+) -> Dataset:
+    """A Dataset of addresses, none of them run yet; column `window` tells where the sweep lies, -1 for none."""
+    cases = [draw_case(design, classes, run_seed, int(address)) for address in index]
+    windows = np.array([-1 if case.window is None else case.window for case in cases])
+    return Dataset(
+        ids=np.array([f"{case.kind}:{run_seed}:{address}" for case, address in zip(cases, index)], object),
+        x=Simulated(simulate, config, run_seed, index),
+        target=Target("multiclass", np.array([class_of(classes, int(address)) for address in index]), classes),
+        unit=np.arange(len(index)),
+        unit_name="simulated region",
+        columns={"window": windows},
+        notes={
+            "statistics": f"by window, {WINDOWS} windows of {design.length / WINDOWS:,.0f} bases",
+            "simulator": "msprime; sweeps by chiasma.simulate.sweeps",
+            "run_seed": run_seed,
+        },
+    )
+
+
+def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
+    """The mask of a random stretch of the real genome, moved to where simulated regions lie.
+
+    Raises:
+        InsufficientDataError: no stretch as long as a region has a quarter of each window's bases.
+    """
+    mask = _mask(design.mask)
+    rng = generator(run_seed, "sweep-region", "mask", index)
+    contigs = [name for name in mask.contigs if mask.ends[name][-1] - mask.starts[name][0] >= design.length]
+    room = np.array([mask.ends[name][-1] - mask.starts[name][0] - design.length + 1 for name in contigs], float)
+    for _ in range(_MASK_TRIES if contigs else 0):
+        name = contigs[int(rng.choice(len(contigs), p=room / room.sum()))]
+        first = float(mask.starts[name][0] + rng.integers(int(room[contigs.index(name)])))
+        edges = first + np.linspace(0, design.length, WINDOWS + 1)
+        if (mask.bases(name, edges) >= LEAST_ACCESSIBLE * design.length / WINDOWS).all():
+            starts, ends = mask.starts[name] - first, mask.ends[name] - first
+            inside = (ends > 0) & (starts < design.length)
+            moved = np.clip(starts[inside], 0, design.length), np.clip(ends[inside], 0, design.length)
+            return Accessibility({"1": moved[0]}, {"1": moved[1]})
+    raise InsufficientDataError(
+        "no stretch of the mask can be worn by a simulated region",
+        where=design.mask,
+        expected=f"{design.length:,.0f} bases, {LEAST_ACCESSIBLE:.0%} of each of {WINDOWS} windows accessible",
+        do="shorten the regions (--length), or give the mask of whole chromosomes",
+    )
+
+
+@lru_cache(maxsize=2)
+def _mask(path: str) -> Accessibility:
+    return read_mask(path)
