@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.data.dataset import Dataset, Target
@@ -17,7 +19,7 @@ from chiasma.methods.omics.diablo import model as diablo_model
 from chiasma.methods.omics.spls_da import config as spls_config
 from chiasma.methods.omics.spls_da import examples as spls_examples
 from chiasma.methods.omics.spls_da import model as spls_model
-from chiasma.workflow.fitting.cross_validate import cross_validate, cross_validate_files
+from chiasma.workflow.fitting.cross_validate import cross_validate, cross_validate_files, permute_labels, permuted
 
 
 class Remembers:
@@ -41,6 +43,26 @@ def test_held_out_samples_are_never_seen():
     assert (found.predicted == 0).all()
     assert found.ber.tolist() == pytest.approx([2 / 3, 2 / 3])
     assert found.class_error[:, 0].tolist() == [0, 0] and found.class_error[:, 1].tolist() == [1, 1]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=3), min_size=4, max_size=12), st.integers(0, 2**32 - 1)
+)
+def test_permuted_labels_leave_every_class_as_many_units(units: list[list[int]], seed: int) -> None:
+    unit = np.repeat(np.arange(len(units)), [len(one) for one in units])
+    codes = np.concatenate([np.asarray(one) for one in units])
+    new = permute_labels(codes, unit, random=np.random.default_rng(seed))
+    assert sorted(new) == sorted(codes)
+    for code in range(3):
+        assert len(np.unique(unit[new == code])) == len(np.unique(unit[codes == code]))
+
+
+def test_units_that_no_permutation_can_touch_are_counted():
+    data = spls_examples.example(0)
+    data = replace(data, unit=np.minimum(np.arange(60), 55), unit_name="patient")  # one of five, the others of one
+    found = cross_validate(Remembers, data, seed=1, folds=4, repeats=1)
+    about = permuted(Remembers, data, found, seed=1, permutations=2)["permutation"]
+    assert about["folds"] == 4 and about["units"] == 56 and about["units_alone_of_their_size"] == 1
 
 
 def test_units_stay_whole():

@@ -78,7 +78,13 @@ def _stability(rows: list[dict[str, Any]]) -> str:
         return ""
     shown = [{key: f"{one:.3f}" if isinstance(one, float) else one for key, one in row.items()} for row in rows]
     columns = ["method", "over", "trustworthiness", "trustworthiness_sd", "distance_correlation", "spread", "overlap"]
-    return f"fitted again, to all samples and to four fifths\n\n{table(shown, columns)}\n\n"
+    parts = []
+    for space in dict.fromkeys(row["measured in"] for row in shown):
+        here = [row for row in shown if row["measured in"] == space]
+        parts.append(
+            f"fitted again, to all samples and to four fifths; measured in {space}\n\n{table(here, columns)}\n\n"
+        )
+    return "".join(parts)
 
 
 def _method(word: str) -> str:

@@ -119,9 +119,18 @@ def _figures(names: Sequence[str], runs: Sequence[Run], comparison: dict[str, An
 
 def _stability(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Scores of layouts over seeds and over subsamples: a row each, means over fits or over pairs of fits."""
-    names = [name for name in (rows[0] if rows else {}) if name not in ("method", "over")]
-    shown = [[str(row["method"]), str(row["over"]), *(small(row.get(name)) for name in names)] for row in rows]
-    return {"header": [_STABILITY.get(name, name.replace("_", " ")) for name in names], "rows": shown}
+    names = [name for name in (rows[0] if rows else {}) if name not in ("method", "over", "measured in")]
+    spaces = dict.fromkeys(row.get("measured in") for row in rows)
+    shown = []
+    for space in spaces:  # rows of one space together: scores of another are no match for them
+        beside = f" ({space})" if len(spaces) > 1 else ""
+        here = [row for row in rows if row.get("measured in") == space]
+        shown += [
+            [f"{row['method']}{beside}", str(row["over"]), *(small(row.get(name)) for name in names)] for row in here
+        ]
+    header = [_STABILITY.get(name, name.replace("_", " ")) for name in names]
+    measured = "; ".join(str(space) for space in spaces)
+    return {"header": header, "rows": shown, "measured": measured, "several": len(spaces) > 1}
 
 
 _STABILITY = {

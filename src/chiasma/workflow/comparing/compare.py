@@ -13,6 +13,7 @@ import numpy as np
 from chiasma.core.cards import find_card
 from chiasma.core.errors import MismatchError, UsageError
 from chiasma.core.files import read_json, write_json
+from chiasma.data.matrix import Views
 from chiasma.fit.contracts import STUDY
 from chiasma.run.folder import require_run
 from chiasma.workflow.comparing.folds import compare_folds
@@ -84,23 +85,44 @@ def compare(
 def _stability(jobs: Mapping[str, Job], options: FitOptions) -> list[dict[str, Any]]:
     """How alike the factors of each method are over seeds and over subsamples, as rows.
 
+    Methods that read all views, apart or side by side, are measured in one space: all views, each of the same weight.
+    `measured in` says so of each row.
+
     Raises:
         UsageError: a method has a target here.
     """
     from chiasma.workflow.evaluating.layout_stability import layout_stability
 
     found: list[dict[str, Any]] = []
+    everyone = {
+        name: prepare(job.method.card, job.config, job.inputs, job.options).dataset for name, job in jobs.items()
+    }
+    whole = next((everyone[name].x for name, job in jobs.items() if _reads_all_views(job)), None)
     for name, job in jobs.items():
-        data = prepare(job.method.card, job.config, job.inputs, job.options).dataset
+        data = everyone[name]
         if data.target.kind != "none":
             do = "leave the labels out, or add --undivided"
             raise UsageError("stability is of methods without a target", where="--stability", got=name, do=do)
         print(f"stability of {name}", file=sys.stderr)
         own = {job.method.name: job.config.model_dump()}
         seeds = range(options.seed, options.seed + options.stability)
-        rows = layout_stability([job.method.name], data, seeds=seeds, configs=own).to_dict("records")
-        found += [{str(key): value for key, value in row.items()} | {"method": name} for row in rows]
+        measured: Any = data.x if job.options.views or whole is None else whole
+        rows = layout_stability([job.method.name], data, seeds=seeds, configs=own, measured=measured).to_dict("records")
+        about = {"method": name, "measured in": _space(job, measured)}
+        found += [{str(key): value for key, value in row.items()} | about for row in rows]
     return found
+
+
+def _reads_all_views(job: Job) -> bool:
+    return job.method.card.data == "views" and not job.options.views
+
+
+def _space(job: Job, measured: Any) -> str:
+    """What neighbourhoods are compared in, in words."""
+    views = job.options.views or tuple(job.inputs.get("view") or ())
+    named = " + ".join(sorted(views)) or "all features"
+    weight = "view" if isinstance(measured, Views) else "feature"
+    return named if len(views) == 1 else f"{named}, each {weight} alike"
 
 
 def _inputs_of(name: str, methods: Sequence[str], inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -150,7 +150,7 @@ def compare_folds(runs: Mapping[str, Path], *, folder: Path) -> dict[str, Any] |
     about = {"metric": METRIC, "folds": n_folds, "repeats": len(first["folds"]), "samples": len(first["codes"])}
     left_out = [f"{name} was left out: {why}" for name, why in _WHY.items()] if rivals else []
     method = "corrected resampled t (Nadeau and Bengio 2003), whatever is tuned is tuned inside every fold"
-    words = {"verdict": _verdict(table, pairs), "method": method, "left_out": left_out}
+    words = {"verdict": _verdict(table, pairs) + _kept_labels(records.values()), "method": method, "left_out": left_out}
     return {**about, **words, "table": table, "pairs": pairs}
 
 
@@ -209,6 +209,15 @@ def _verdict(table: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, An
         return f"{text} Against permuted labels: not asked (--permutations)."
     chance = [row["name"] for row in asked if row["permutation_p"] > 0.05]
     return text + (f" Not told from permuted labels: {', '.join(chance)}." if chance else " All beat permuted labels.")
+
+
+def _kept_labels(records: Iterable[Mapping[str, Any]]) -> str:
+    """A sentence on units that no permutation could touch, where there are any."""
+    about: Mapping[str, Any] = next((found for record in records if (found := record.get("permutation"))), {})
+    alone = about.get("units_alone_of_their_size", 0)
+    if not alone:
+        return ""
+    return f" {alone} of {about['units']} units are alone of their size and kept their labels in every permutation."
 
 
 def _names(path: Path) -> list[str]:

@@ -32,6 +32,7 @@ def layout_stability(
     seeds: Sequence[int] = (1, 2, 3, 4, 5),
     configs: Mapping[str, Mapping[str, Any]] | None = None,
     preset: str = "default",
+    measured: Matrix | Views | None = None,
 ) -> pd.DataFrame:
     """Fit each method once a seed to all samples, and once a seed to a random four fifths of them.
 
@@ -42,6 +43,8 @@ def layout_stability(
         seeds: two or more; of the method's randomness, and of the subsamples.
         configs: fields by method that differ from the preset.
         preset: of every method.
+        measured: what neighbourhoods and distances are compared with, over the samples of `data`, features standardised
+            and each view of the same weight; by default what `data` holds.
 
     Returns:
         Rows of method, over ("seeds" or "subsamples"), and means over fits: trustworthiness, continuity,
@@ -61,7 +64,10 @@ def layout_stability(
         for over in ("seeds", "subsamples"):
             members = [everyone if over == "seeds" else _subsample(len(data), seed) for seed in seeds]
             config = dict((configs or {}).get(name, {}))
-            found = [_embed(name, data.take(who), seed, config, preset=preset) for seed, who in zip(seeds, members)]
+            placed = [_embed(name, data.take(who), seed, config, preset=preset) for seed, who in zip(seeds, members)]
+            space = measured if measured is not None else data.x
+            assert isinstance(space, Matrix | Views)
+            found = [(_beside(space.take(who)).values, factors) for factors, who in zip(placed, members)]
             rows.append({"method": name, "over": over, **_scores(found, members)})
     return pd.DataFrame(rows)
 
@@ -71,26 +77,23 @@ def _subsample(n: int, seed: int) -> np.ndarray:
     return np.sort(kept)
 
 
-def _embed(
-    name: str, data: Dataset, seed: int, config: dict[str, Any], *, preset: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised values (sample, feature) and factors (sample, factor)."""
+def _embed(name: str, data: Dataset, seed: int, config: dict[str, Any], *, preset: str) -> np.ndarray:
+    """Factors (sample, factor)."""
     method = load_method(name)
     if not method.card.represents:
         raise UsageError(f"{name} has a target", expected="a method without one: chiasma list", got=name)
     if "random_state" in method.config_class.model_fields:
         config = {**config, "random_state": seed}
     model = method.module("model").build(method.configure(config, preset=preset))
-    beside = _beside(data.x)
     x: Any = data.x
     if method.card.data == "matrix":
-        x = beside if isinstance(data.x, Views) else data.x
+        x = _beside(data.x) if isinstance(data.x, Views) else data.x
     elif isinstance(data.x, Matrix):
         x = Views({"matrix": data.x})
     frames = as_frames(x)
     given = Dataset(data.ids, x, data.target, data.unit, data.unit_name, data.columns)
     fit_representation(model, given, frames, procedure=method.card.contract == "procedure", seed=seed)
-    return beside.values, factors_of(model, frames, study=data.columns.get(STUDY))
+    return factors_of(model, frames, study=data.columns.get(STUDY))
 
 
 def _beside(x: Any) -> Matrix:

@@ -168,21 +168,23 @@ def permuted(
 ) -> dict[str, Any]:
     """How often cross-validation with permuted labels does as well: {"permutation": {...}}; {} where none is asked.
 
-    Labels are permuted by `permute_labels`, and everything is done anew in every fold. p is 1 + the permutations that
+    Labels are permuted by `permute_labels`, which leaves every class as many units, so that there are as many folds,
+    and everything is done anew in every fold. p is 1 + the permutations that
     do at least as well over 1 + all, of the balanced error rate of the first repeat (Phipson and Smyth 2010, Stat Appl
-    Genet Mol Biol 9:39).
+    Genet Mol Biol 9:39). A unit alone of its size keeps its labels: the more there are, the less p can say.
     """
     if not permutations:
         return {}
-    rates = []
+    rates, folds = [], int(found.folds.max()) + 1
     for number in range(permutations):
         codes = permute_labels(data.target.values, data.unit, random=generator(seed, "permuted", number))
         target = replace(data.target, values=codes)
-        folds = int(found.folds.max()) + 1
         again = cross_validate(make_estimator, replace(data, target=target), seed=seed, folds=folds, repeats=1)
         rates.append(float(again.ber[0]))
     better = int((np.array(rates) <= found.ber[0] + 1e-12).sum())
-    about = {"permutations": permutations, "p": (1 + better) / (1 + permutations), "ber": rates}
+    about = {"permutations": permutations, "p": (1 + better) / (1 + permutations), "ber": rates, "folds": folds}
+    sizes = np.unique(np.unique(data.unit, return_counts=True)[1], return_counts=True)[1]
+    about |= {"units": int(sizes.sum()), "units_alone_of_their_size": int((sizes == 1).sum())}
     return {"permutation": {**about, "ber_mean": float(np.mean(rates))}}
 
 
