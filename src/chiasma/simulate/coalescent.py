@@ -26,6 +26,7 @@ class Design:
         draw: parameters from a generator; `theta` (4 N mu L) among them.
         history: from parameters to the keyword arguments of msprime.sim_ancestry.
         haplotypes: of each population in the published design, in row order.
+        sizes: parameters that are sizes of populations, in diploids.
         targets: parameters that are to be predicted, on the log scale; or classes.
         classes: names of the classes of parameter `label`, where the task is a classification.
         theta_above: held-out examples have a theta above this (Flagel et al. scored theta > 3 only).
@@ -38,6 +39,7 @@ class Design:
     draw: Callable[[np.random.Generator], Parameters]
     history: Callable[[Parameters, tuple[int, ...]], dict[str, Any]]
     haplotypes: tuple[int, ...]
+    sizes: tuple[str, ...]
     targets: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     theta_above: float = 0.0
@@ -130,6 +132,7 @@ DESIGNS: dict[str, Design] = {
         draw=_draw_recombination,
         history=_recombination_history,
         haplotypes=(50,),
+        sizes=("size",),
         targets=("rho",),
         theta_above=3.0,
     ),
@@ -141,6 +144,7 @@ DESIGNS: dict[str, Design] = {
         draw=_draw_introgression,
         history=_introgression_history,
         haplotypes=(20, 14),
+        sizes=("size1", "size2", "ancestral"),
         classes=("none", "one_to_two", "two_to_one"),
     ),
     "demography": Design(
@@ -151,6 +155,7 @@ DESIGNS: dict[str, Design] = {
         draw=_draw_demography,
         history=_demography_history,
         haplotypes=(50,),
+        sizes=("N0", "N1", "N2"),
         targets=("N0", "N1", "N2", "t1", "t2"),
     ),
 }
@@ -161,10 +166,21 @@ def draw_parameters(design: Design, run_seed: int, index: int) -> Parameters:
     return design.draw(generator(run_seed, design.name, "parameters", index))
 
 
-def simulate_trees(design: Design, run_seed: int, index: int, *, haplotypes: tuple[int, ...] | None = None) -> Any:
-    """The tree sequence of one example, with mutations; the same address gives the same one on any worker."""
+def simulate_trees(
+    design: Design, run_seed: int, index: int, *, haplotypes: tuple[int, ...] | None = None, larger: float = 1.0
+) -> Any:
+    """The tree sequence of one example, with mutations; the same address gives the same one on any worker.
+
+    Args:
+        design: of the simulation.
+        run_seed: root of all randomness.
+        index: address.
+        haplotypes: of each population; of the published design where left out.
+        larger: factor of all population sizes; the other parameters stay as drawn.
+    """
     msprime = require_module("msprime", extra="population")
     parameters = draw_parameters(design, run_seed, index)
+    parameters |= {name: larger * parameters[name] for name in design.sizes}
     arguments = design.history(parameters, haplotypes or design.haplotypes)
     if isinstance(arguments["samples"], int):
         arguments["samples"] = [msprime.SampleSet(arguments["samples"], ploidy=1)]

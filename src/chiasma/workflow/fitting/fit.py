@@ -199,6 +199,11 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     _audit_stage(job, prepared, run)
     fitted = _training_stage(job, prepared, run)
     _evaluation_stage(job, prepared, fitted, run, rivals_from)
+    if job.method.card.data == "simulations" and not run.done("simulations"):
+        from chiasma.workflow.fitting.simulations_kept import keep_simulations
+
+        with run.stage("simulations"):
+            keep_simulations(fitted, prepared, job.options, folder=run.work)
     if job.method.card.data == "pair" and not run.done("integrate"):
         from chiasma.workflow.fitting.integrating import integrate
 

@@ -10,16 +10,21 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.config import Config
-from chiasma.core.files import text_hash
+from chiasma.core.files import content_hash, text_hash
 from chiasma.data.dataset import Dataset, Skip
 from chiasma.data.split import PARTS, Split
+from chiasma.io.masks import read_mask
 from chiasma.run.simulations import kept
+from chiasma.simulate.masked import masked
+from chiasma.workflow.loading.haplotypes import LEAST_ACCESSIBLE
 
 FIRST = {name: number * 10**9 for number, name in enumerate(PARTS)}
 """Address at which each part begins: what is tested on does not depend on how much is trained on."""
 
 
-def load_simulations(config: Config, *, seed: int, executor: str = "serial", workers: int = 1) -> tuple[Dataset, Split]:
+def load_simulations(
+    config: Config, *, seed: int, executor: str = "serial", workers: int = 1, mask: Path | str | None = None
+) -> tuple[Dataset, Split]:
     """Examples of a simulating method and which part each belongs to.
 
     Training takes addresses from 0 up as they come. Each other part counts up from an address of its own and takes
@@ -33,6 +38,11 @@ def load_simulations(config: Config, *, seed: int, executor: str = "serial", wor
         seed: root of all randomness.
         executor: who runs the examples; they are then kept, for the network, its rivals and its evaluation alike.
         workers: processes.
+        mask: BED of the bases of the real genome that could be called; each region is given the mask of a stretch
+            drawn from it, so that the network learns from windows as they are predicted on.
+
+    Raises:
+        InsufficientDataError: the mask leaves no stretch of which enough is accessible.
     """
     settings: Any = config
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
@@ -50,12 +60,23 @@ def load_simulations(config: Config, *, seed: int, executor: str = "serial", wor
                 left_out += 1
             address += 1
     data = examples.simulated_dataset(config, seed, np.array(index, np.int64))
+    if mask is not None:
+        data = _masked(data, config, examples, mask)
     folder = Path(settings.cache) if getattr(settings, "cache", "") else None
     data = replace(data, x=kept(data.x, folder, executor=executor, workers=workers))
     if left_out:
         skip = Skip("simulated addresses outside the range that is scored (theta too small)", left_out)
         data = replace(data, skips=(skip,))
     return data, _split(data, np.array(part, object), seed)
+
+
+def _masked(data: Dataset, config: Config, examples: Any, mask: Path | str) -> Dataset:
+    """The dataset with sites left out as the mask leaves them out of real windows."""
+    length = examples.design(config).length
+    digest = content_hash(Path(mask))[:16]
+    x = masked(data.x, read_mask(mask), length=length, least=LEAST_ACCESSIBLE, digest=digest)  # type: ignore[arg-type]
+    stretches = f"one of {len(x.config.starts):,} stretches for each region"
+    return replace(data, x=x, notes={**data.notes, "mask": f"{Path(mask).name}: {stretches}"})
 
 
 def _split(data: Dataset, part: np.ndarray, seed: int) -> Split:

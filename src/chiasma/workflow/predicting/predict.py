@@ -91,6 +91,10 @@ def predict(
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
     columns |= {name: data.columns[name] for name in _OF_WINDOWS if name in data.columns}
+    if isinstance(fitted, Fitted) and fitted.method.card.data == "simulations":
+        from chiasma.workflow.predicting.gate import pass_gate
+
+        pass_gate(model, fitted, data, scores, output=output, seed=seed)
     columns |= scan_columns(fitted, data, scores)
     if output is not None and output_suffix(output) in CONTAINERS:
         return _written(fitted, data, columns, output), data.skips

@@ -65,13 +65,34 @@ def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]
         alleles int8 (haplotype, site), 1 derived; positions float64 (site,), bases; region (start, end), bases;
         sizes (population,), haplotypes of each, in row order; target, as `draw` gives it.
     """
-    haplotypes = from_tree_sequence(tree_sequence(config, run_seed, index)).haplotypes
+    return _example(config, tree_sequence(config, run_seed, index), draw(config, run_seed, index))
+
+
+def parameters(config: Config, run_seed: int, index: int) -> np.ndarray:
+    """Natural logs of all that is drawn for an example but its class (parameter,)."""
+    drawn = draw_parameters(design(config), run_seed, index)
+    return np.log([value for name, value in drawn.items() if name != "label"])
+
+
+def resized(config: Config, run_seed: int, index: int, *, factor: float) -> dict[str, np.ndarray]:
+    """The same example from populations larger by a factor, its target as if they were not: a demographic error."""
+    trees = simulate_trees(design(config), run_seed, index, haplotypes=sample_sizes(config), larger=factor)
+    return _example(config, trees, draw(config, run_seed, index))
+
+
+def reads_derived(config: Config) -> bool:
+    """Whether the encoding tells derived alleles from ancestral ones, so that real data must be polarised."""
+    return config.encoding.orient == "given"
+
+
+def _example(config: Config, trees: Any, target: np.ndarray) -> dict[str, np.ndarray]:
+    haplotypes = from_tree_sequence(trees).haplotypes
     return {
         "alleles": haplotypes.alleles,
         "positions": haplotypes.positions,
         "region": np.array([haplotypes.start, haplotypes.end]),
         "sizes": np.array(sample_sizes(config)),
-        "target": draw(config, run_seed, index),
+        "target": target,
     }
 
 

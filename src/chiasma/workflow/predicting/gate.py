@@ -1,0 +1,65 @@
+"""Before a claim on real data: do the simulations that a model learnt from look like them?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.errors import MismatchError
+from chiasma.core.files import write_json
+from chiasma.data.dataset import Dataset
+from chiasma.stats.misspecification import Gate, Windows, judge
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.fitting.simulations_kept import kept_simulations, statistics_of
+
+MOST_WINDOWS = 400
+"""Windows that are compared; of more, so many evenly spaced ones."""
+
+
+def pass_gate(model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, *, output: Any, seed: int) -> Gate | None:
+    """Compare windows with the simulations kept in the run folder; say it, and write it beside the predictions.
+
+    Args:
+        model: as it was named; a run folder, or a folder of weights, which keeps none.
+        fitted: the same, loaded.
+        data: the windows, in the order of the genome.
+        scores: what the model says of them (window, output), calibrated.
+        output: of the predictions; STEM.gate.json and STEM.gate.html are written beside it. None writes nothing.
+        seed: of folds and bootstrap.
+
+    Returns:
+        The verdict; None where the model keeps no simulations.
+    """
+    folder = Path(str(model))
+    simulations = kept_simulations(folder) if folder.is_dir() else None
+    if simulations is None:
+        _say("the model keeps no simulations: whether they look like these data cannot be said (fit it again)")
+        return None
+    chosen = np.unique(np.linspace(0, len(data) - 1, min(MOST_WINDOWS, len(data))).astype(np.int64))
+    names, values = statistics_of(fitted.config, data.take(chosen))
+    if names != simulations.names:
+        raise MismatchError(
+            "the data have other statistics than the simulations of the fit",
+            where=folder,
+            got=f"{len(names)}",
+            expected=f"{len(simulations.names)}",
+            do="fit the model again with this version",
+        )
+    found = judge(simulations, Windows(values, scores[chosen]), seed=seed)
+    if len(chosen) < len(data):
+        found = replace(found, text=f"{found.text} ({len(chosen):,} of {len(data):,} windows, evenly spaced.)")
+    _say(found.text)
+    if output is not None:
+        path = Path(output)
+        record = {**found.to_dict(), "model": folder.resolve().name, "method": fitted.method.name, "seed": seed}
+        write_json(path.with_name(f"{path.stem}.gate.json"), record)
+    return found
+
+
+def _say(text: str) -> None:
+    """One line on stderr."""
+    print(text, file=sys.stderr, flush=True)
