@@ -154,15 +154,16 @@ def history_of(design: SweepDesign) -> SizeHistory:
         InputError: the demes file cannot be read, or its deme has a history under which sweeps are not simulated.
     """
     if design.demes:
-        return _from_demes(design.demes, design.deme)
+        if not Path(design.demes).is_file():
+            raise InputError("no such demes file", where=design.demes, do="check the path")
+        return _from_demes(design.demes, design.deme, Path(design.demes).stat().st_mtime_ns)
     return SizeHistory(np.array(design.sizes), np.array(design.starts))
 
 
 @lru_cache(maxsize=8)
-def _from_demes(path: str, deme: str) -> SizeHistory:
+def _from_demes(path: str, deme: str, changed: int) -> SizeHistory:
+    del changed  # a file that was changed is read again
     demes = require_module("demes", extra="population")
-    if not Path(path).is_file():
-        raise InputError("no such demes file", where=path, do="check the path")
     graph = demes.load(path)
     today = [one.name for one in graph.demes if one.end_time == 0]
     if not deme and len(today) != 1:
@@ -258,9 +259,12 @@ def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
     """The mask of a random stretch of the real genome, moved to where simulated regions lie.
 
     Raises:
+        InputError: no such file.
         InsufficientDataError: no stretch as long as a region has a quarter of each window's bases.
     """
-    mask = _mask(design.mask)
+    if not Path(design.mask).is_file():
+        raise InputError("no such mask", where=design.mask, expected="a BED file", do="check the path")
+    mask = _mask(design.mask, Path(design.mask).stat().st_mtime_ns)
     rng = generator(run_seed, "sweep-region", "mask", index)
     contigs = [name for name in mask.contigs if mask.ends[name][-1] - mask.starts[name][0] >= design.length]
     room = np.array([mask.ends[name][-1] - mask.starts[name][0] - design.length + 1 for name in contigs], float)
@@ -282,5 +286,6 @@ def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
 
 
 @lru_cache(maxsize=2)
-def _mask(path: str) -> Accessibility:
+def _mask(path: str, changed: int) -> Accessibility:
+    del changed  # a file that was changed is read again
     return read_mask(path)

@@ -46,7 +46,7 @@ def summarise_region(
             "grid": rows.values,
             "sites": rows.sites,
             "scores": scores.scores.astype(np.float32),
-            "frequency": scores.frequency.astype(np.float32),
+            "frequency": scores.frequency,
             "bounds": scores.bounds,
         }
     measure = diploid_grid if statistics == "diploid" else haploid_grid

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chiasma.core.errors import InputError, InsufficientDataError, UsageError
+from chiasma.simulate.sweep_regions import (
+    FIVE,
+    NINE,
+    SweepDesign,
+    draw_case,
+    history_of,
+    simulate_region,
+    simulate_region_trees,
+    worn_mask,
+)
+
+pytest.importorskip("msprime")
+
+SMALL = SweepDesign(
+    haplotypes=12,
+    length=110_000,
+    sizes=(1_000.0,),
+    mutation_rate=4e-7,
+    mutation_range=(1.0, 1.0),
+    recombination_rate=1e-7,
+    strengths=(0.2, 0.3),
+    ends=(0.0, 0.002),
+)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6), st.integers(0, 2**31))
+def test_cases_are_what_their_class_says(index, seed):
+    case = draw_case(SMALL, NINE, seed, index)
+    assert case == draw_case(SMALL, NINE, seed, index) and case.kind == NINE[index % 9]
+    assert case.recombination_rate <= SMALL.recombination_most * SMALL.recombination_rate
+    if case.kind == "neutral":
+        assert case.sweep is None and case.window is None
+        return
+    assert (case.window == 5) == (not case.kind.startswith("linked")) and 0 <= case.window < 11
+    sweep = case.sweep
+    assert sweep.problems() == [] and sweep.position == pytest.approx((case.window + 0.5) * 10_000)
+    assert (sweep.start_frequency > 0) == case.kind.endswith("soft")
+    assert (sweep.final_frequency < 1) == ("partial" in case.kind)
+    assert sweep.end == 0 if "partial" in case.kind else 0 <= sweep.end <= 0.002 * 4 * 1_000
+
+
+def test_linked_sweeps_lie_in_every_other_window():
+    windows = {draw_case(SMALL, FIVE, 1, index).window for index in range(3, 1500, 5)}
+    assert windows == set(range(11)) - {5}
+
+
+def test_a_hard_sweep_takes_diversity_where_it_is():
+    def profile(kind: int) -> np.ndarray:
+        grids = [simulate_region(SMALL, FIVE, "diploid", run_seed=1, index=5 * i + kind)["grid"] for i in range(25)]
+        return np.mean([grid[0] for grid in grids], axis=0)
+
+    hard, neutral = profile(0), profile(1)
+    assert hard[5] < 0.35 * neutral[5] and hard[5] < hard[0] and hard[5] < hard[10]
+    assert 0.6 < neutral[5] / neutral.mean() < 1.6
+
+
+def test_addresses_repeat_and_sizes_matter():
+    one, two = (simulate_region(SMALL, FIVE, "haploid", run_seed=3, index=1) for _ in range(2))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    few, many = (
+        sum(simulate_region_trees(SMALL, FIVE, 3, i, factor=factor).num_sites for i in range(1, 40, 5))
+        for factor in (1.0, 3.0)
+    )
+    assert many > 2 * few
+
+
+def test_ancestral_alleles_taken_for_derived_ones_change_polarised_statistics_only():
+    wrong = SMALL.replace(mispolarised=0.3)
+    for statistics, same in (("diploid", True), ("haploid", False)):
+        one, two = (simulate_region(d, FIVE, statistics, run_seed=1, index=1)["grid"] for d in (SMALL, wrong))
+        assert np.allclose(one, two, equal_nan=True) == same
+
+
+def test_histories_come_from_a_demes_file(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "time_units: generations\ndemes:\n- name: A\n  epochs: [{start_size: 900, end_time: 100}, {start_size: 5000}]\n"
+    )
+    history = history_of(SweepDesign(demes=str(path)))
+    assert history.sizes.tolist() == [5000, 900] and history.starts.tolist() == [0, 100]
+    path = tmp_path / "split.yaml"
+    path.write_text(
+        "time_units: generations\ndemes:\n- {name: X, epochs: [{start_size: 500, end_time: 50}]}\n"
+        "- {name: A, ancestors: [X], epochs: [{start_size: 100}]}\n"
+        "- {name: B, ancestors: [X], epochs: [{start_size: 200}]}\n"
+    )
+    with pytest.raises(InputError, match="several demes"):
+        history_of(SweepDesign(demes=str(path)))
+    assert history_of(SweepDesign(demes=str(path), deme="B")).sizes.tolist() == [200, 500]
+    with pytest.raises(InputError, match="no such demes file"):
+        history_of(SweepDesign(demes=str(tmp_path / "none.yaml")))
+
+
+def test_regions_wear_masks_of_the_genome(tmp_path):
+    stretches = [(start, start + 600) for start in range(50_000, 900_000, 1_000)]
+    path = tmp_path / "mask.bed"
+    path.write_text("".join(f"chr2\t{start}\t{end}\n" for start, end in stretches))
+    design = SMALL.replace(mask=str(path))
+    mask = worn_mask(design, 1, 7)
+    edges = np.linspace(0, design.length, 12)
+    share = mask.bases("1", edges) / 10_000
+    assert ((share > 0.55) & (share < 0.65)).all() and mask.problems() == []
+    bare, worn = (simulate_region(d, FIVE, "diploid", run_seed=1, index=6)["sites"].sum() for d in (SMALL, design))
+    assert 0.4 * bare < worn < 0.8 * bare
+    path.write_text("chr2\t10\t2000\n")
+    with pytest.raises(InsufficientDataError, match="no stretch of the mask"):
+        worn_mask(design.replace(mask=str(path), length=110_001), 1, 7)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"strengths": (0.2, 0.1)},
+        {"start_frequencies": (0.0, 0.5)},
+        {"sizes": (1e4, 1e3)},
+        {"final_frequencies": (0.2, 1.2)},
+    ],
+)
+def test_ranges_that_cannot_be_are_refused(wrong):
+    with pytest.raises(UsageError):
+        SweepDesign.parse(wrong)
