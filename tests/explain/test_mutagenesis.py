@@ -202,6 +202,30 @@ def network(draw):
     return nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(2)) if draw(st.booleans()) else nn.Sequential(*layers)
 
 
+@pytest.mark.parametrize("name", ["profile", "last pool with a rest", "nothing but a dense layer"])
+def test_a_region_alone(name, monkeypatch):
+    """Of results without an edit little is kept, and more where windows ask for it; effects are the same."""
+    monkeypatch.setattr("chiasma.explain.exact_mutagenesis.engine._MARGIN", 1)
+    make, length = WRITTEN[name]
+    torch.manual_seed(1)
+    model, codes = make().eval(), sequences(2, length)
+    with torch.no_grad():
+        model(one_hot(codes))
+    whole = all_substitutions(model, codes, method="brute-force")
+    for region in ((0, 3), (length // 2, length // 2 + 5)):
+        part = all_substitutions(model, codes, region=region, method="windows")
+        slow = all_substitutions(model, codes, region=region, method="brute-force")
+        np.testing.assert_allclose(part.effects, whole.effects[:, slice(*region)], atol=1e-5)
+        np.testing.assert_allclose(slow.effects, whole.effects[:, slice(*region)], atol=1e-6)
+        np.testing.assert_array_equal(part.codes, codes[:, slice(*region)])
+
+
+@pytest.mark.parametrize("region", [(5, 5), (-1, 4), (30, 41)])
+def test_no_such_region(region):
+    with pytest.raises(UsageError, match="within 0:40"):
+        all_substitutions(Scanner(), sequences(1, 40), region=region)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_networks_drawn_at_random(data):

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 
 from chiasma.core.errors import FormatError, MismatchError, NotTrainedError, UsageError
+from chiasma.io.fasta import read_fasta
 from chiasma.methods.regulation.borzoi.config import mini, tiny
 from chiasma.methods.regulation.borzoi.model import build
 from chiasma.methods.regulation.borzoi.weights import borzoi_pytorch, keras
@@ -137,7 +138,7 @@ def test_the_command_line_from_a_broken_download_to_a_prediction(publish: Callab
     assert "5 tracks" in answer.err and answer.out.strip().endswith("weights/toy")
     asked = len(shelf.asked)
     assert done("weights", "get", "toy", "--json").json["how"] == "already here" and len(shelf.asked) == asked
-    assert "ok" in done("weights", "check", "toy").out and "True" in done("weights").out
+    assert "ok" in done("weights", "check", "toy").out and "yes" in done("weights").out
     answer = done("predict", "toy", tmp_path / "x.fa", "--json")
     assert "mean over bins of 4 bases" in answer.err and "1 sequences shorter than 1024" in answer.err
     assert [row["id"] for row in answer.json] == ["x", "y"] and "yhat_e" in answer.json[0]
@@ -150,6 +151,25 @@ def test_explanation_by_name(publish: Callable[..., Shelf], tmp_path: Path) -> N
     words = ("--target", "b", "--examples", 10, "--seconds", 2, "-o", tmp_path / "why")
     done("explain", "toy", _fasta(tmp_path), *words)
     assert json.loads((tmp_path / "why/notes.json").read_text())
+
+
+def test_a_region_of_a_window_by_mutagenesis(publish: Callable[..., Shelf], tmp_path: Path) -> None:
+    publish(content("safetensors", network()))
+    get_weights("toy")
+    words = ("--method", "ism", "--target", "b", "--examples", 1, "--seconds", 1, "-o", tmp_path / "why")
+    done("explain", "toy", _fasta(tmp_path), *words, "--region", "500:502")
+    with np.load(tmp_path / "why/attributions.npz") as found:
+        codes, scores = found["codes"], found["scores"]
+    assert codes.shape == scores.shape == (1, 2) and (scores != 0).all()
+    sequence = read_fasta(_fasta(tmp_path)).padded(1024)[:1]
+    np.testing.assert_array_equal(codes, sequence[:, 500:502])
+    notes = json.loads((tmp_path / "why/notes.json").read_text())
+    assert notes["region"] == [500, 502] and notes["method"] == "ism"
+    for region, words in (("5", "not a region"), ("1000:1030", "within 0:1024")):
+        answer = call("explain", "toy", _fasta(tmp_path), "--region", region, "-o", tmp_path / "no")
+        assert answer.code == 2 and words in answer.err
+    answer = call("explain", "toy", _fasta(tmp_path), "--examples", 0, "-o", tmp_path / "no")
+    assert answer.code == 2 and "explain_examples" in answer.err and "pydantic" not in answer.err
 
 
 def test_variants_by_name(publish: Callable[..., Shelf], tmp_path: Path) -> None:

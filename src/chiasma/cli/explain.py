@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from chiasma.cli.output import emit
+from chiasma.core.errors import UsageError
 
 
 def register(app: App, arguments: list[str]) -> None:
@@ -25,6 +26,8 @@ def explain(
     motifs: Path | None = None,
     output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path("explain"),
     target: str | None = None,
+    method: Literal["auto", "deep-lift-shap", "integrated-gradients", "ism", "saliency", "input-x-gradient"] = "auto",
+    region: str | None = None,
     examples: int = 2000,
     seconds: float = 150,
     seed: int = 1,
@@ -40,15 +43,29 @@ def explain(
     motifs: MEME file to name what is found.
     output: folder to write.
     target: name of the output explained; default the last class, or the first of other outputs.
+    method: of attribution; auto is DeepLIFT/SHAP where its rules cover the model, else integrated gradients.
+    region: FIRST:LAST, positions of what the model reads that are explained (0-based, LAST not among them); of long
+        windows mutagenesis is exact and affordable this way.
     examples: most sequences to attribute.
     seconds: longest time for motif discovery.
     seed: root of all randomness.
     json: print where it was written as JSON.
     """
     from chiasma.workflow.explaining.explain import explain as run_explain
+    from chiasma.workflow.explaining.interpret import Explained
     from chiasma.workflow.fitting.options import FitOptions
 
-    options = FitOptions(seed=seed, motifs=motifs, explain_examples=examples, explain_seconds=seconds)
+    given = {"seed": seed, "motifs": motifs, "explain_examples": examples, "explain_seconds": seconds}
+    options = FitOptions.parse(given, source="explain")
+    how = Explained(method, None if region is None else _region(region))
     inputs = {} if data is None else {"input": data, "fasta": fasta}
-    folder = run_explain(model, inputs, output=output, options=options, target=target)
+    folder = run_explain(model, inputs, output=output, options=options, target=target, how=how)
     emit({"folder": folder}, f"explanation in {folder}", as_json=json)
+
+
+def _region(text: str) -> tuple[int, int]:
+    """Two whole numbers from FIRST:LAST; commas may divide thousands."""
+    first, _, last = text.replace(",", "").partition(":")
+    if not (first.isdigit() and last.isdigit()):
+        raise UsageError("not a region", where="--region", got=text, expected="FIRST:LAST, such as 98304:98504")
+    return int(first), int(last)

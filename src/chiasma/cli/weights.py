@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from chiasma.cli.output import emit, table
 from chiasma.core.errors import UsageError
@@ -24,8 +24,8 @@ def weights(
     name: str | None = None,
     /,
     *,
-    accept_licence: bool = False,
-    again: bool = False,
+    accept_licence: Annotated[bool, Parameter(negative="")] = False,
+    again: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -47,7 +47,8 @@ def weights(
         from chiasma.workflow.weights.get import list_weights
 
         rows = list_weights()
-        emit(rows, table(rows, ["name", "here", "megabytes", "licence", "what"]), as_json=json)
+        shown = [{**row, "size": f"{row['megabytes']:,.0f} MB", "here": "yes" if row["here"] else "no"} for row in rows]
+        emit(rows, table(shown, ["name", "here", "size", "licence", "what"]), as_json=json)
         return 0
     if name is None:
         raise UsageError(f"chiasma weights {action} needs a name", do="see 'chiasma weights list'")

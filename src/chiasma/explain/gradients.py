@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from chiasma.data.results import Attribution
 from chiasma.explain.onehot import (
+    BASES_IN_A_BATCH,
+    LONG,
     SequenceModel,
     batches,
     device_of,
@@ -17,12 +20,10 @@ from chiasma.explain.onehot import (
     one_hot,
     outputs_of,
     present,
+    recomputing,
     require_codes,
     target_outputs,
 )
-
-_BASES_IN_A_BATCH = 1 << 19
-"""Gradients keep every activation: of long windows fewer go at once."""
 
 
 def slopes(output: Any, x: Any) -> Any:
@@ -43,18 +44,23 @@ def _gradient(model: SequenceModel, x: Any, targets: Sequence[int]) -> tuple[Any
     """Outputs (target, batch) and their gradients with respect to x (target, batch, base, position)."""
     import torch
 
-    with torch.enable_grad():
+    with torch.enable_grad(), _sparing(model, x.shape[2]):
         x = x.detach().requires_grad_()
         output = target_outputs(model, x, targets)
         found = slopes(output, x)
     return output.detach().T, found
 
 
+def _sparing(model: SequenceModel, length: int) -> AbstractContextManager[None]:
+    """Memory is spared on long windows, at the cost of another forward pass."""
+    return recomputing(model, on=True) if length >= LONG else nullcontext()
+
+
 def differentiable(model: SequenceModel, codes: np.ndarray, *, target: int = 0) -> bool:
     """Whether a gradient of one output reaches the input, tried on the first sequence."""
     import torch
 
-    with evaluating(model), torch.enable_grad():
+    with evaluating(model), torch.enable_grad(), _sparing(model, codes.shape[1]):
         x = one_hot(codes[:1], device=device_of(model)).requires_grad_()
         try:
             output = target_outputs(model, x, (target,))
@@ -69,6 +75,7 @@ def gradients(
     """Gradients of outputs at one-hot entries (target, sequence, position, base), and outputs (target, sequence)."""
     device = device_of(model)
     found, values = [], []
+    batch_size = max(1, min(batch_size, BASES_IN_A_BATCH // codes.shape[1]))
     with evaluating(model):
         for rows in batches(len(codes), batch_size):
             output, gradient = _gradient(model, one_hot(codes[rows], device=device), targets)
@@ -243,7 +250,7 @@ def _path_gradient(
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     nodes, weights = (nodes + 1) / 2, weights / 2
     device = device_of(model)
-    batch_size = max(1, min(batch_size, _BASES_IN_A_BATCH // codes.shape[1]))
+    batch_size = max(1, min(batch_size, BASES_IN_A_BATCH // codes.shape[1]))
     result = np.zeros((len(targets), *codes.shape, 4))
     with evaluating(model):
         for rows in batches(len(codes), max(1, batch_size // steps)):

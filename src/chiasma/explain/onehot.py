@@ -14,6 +14,10 @@ from chiasma.data.results import Attribution
 if TYPE_CHECKING:
     import torch
 
+BASES_IN_A_BATCH = 1 << 19
+"""Bases in one pass of a model, at most: of long windows fewer go at once."""
+LONG = 20_000
+"""Bases of a window from which every pass, and all that is kept of it, counts."""
 SequenceModel = Callable[[Any], Any]
 """One-hot float (batch, base=4, position) -> (batch, output); any callable or nn.Module."""
 
@@ -51,6 +55,26 @@ def evaluating(model: SequenceModel) -> Iterator[None]:
     finally:
         for module, training in zip(modules, before):
             module.training = training
+
+
+@contextmanager
+def recomputing(model: SequenceModel, *, on: bool) -> Iterator[None]:
+    """Let networks whose configuration has `checkpointing` compute again on the way back what they do not keep.
+
+    With `on` false they keep everything for a while, as following them call by call needs.
+    """
+    import torch
+
+    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    ours: list[Any] = [one for one in modules if hasattr(getattr(one, "config", None), "checkpointing")]
+    before = [(module, module.config) for module in ours]
+    try:
+        for module, config in before:
+            module.config = config.replace(checkpointing=on)
+        yield
+    finally:
+        for module, config in before:
+            module.config = config
 
 
 def target_output(model: SequenceModel, x: torch.Tensor, target: int) -> torch.Tensor:
@@ -91,6 +115,7 @@ def outputs_of(model: SequenceModel, codes: np.ndarray, *, targets: Sequence[int
     import torch
 
     device = device_of(model)
+    batch_size = max(1, min(batch_size, BASES_IN_A_BATCH // max(1, codes.shape[1])))
     parts = [np.zeros((len(targets), 0))]
     with evaluating(model), torch.no_grad():
         for rows in batches(len(codes), batch_size):

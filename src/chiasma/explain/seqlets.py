@@ -8,6 +8,9 @@ import numpy as np
 
 from chiasma.core.errors import UsageError
 
+SHORTEST = 4
+"""Positions of the shortest window that is tested."""
+
 
 @dataclass(frozen=True)
 class Seqlet:
@@ -51,7 +54,7 @@ def recursive_seqlets(
     *,
     known: np.ndarray | None = None,
     p_threshold: float = 0.01,
-    min_length: int = 4,
+    min_length: int = SHORTEST,
     max_length: int = 25,
 ) -> list[Seqlet]:
     """Longest spans all of whose own windows are significant, strongest first, none overlapping.

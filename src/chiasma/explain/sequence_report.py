@@ -21,16 +21,17 @@ from chiasma.explain.deeplift_rules import UnsupportedOperationError
 from chiasma.explain.gradients import differentiable, input_x_gradient, integrated_gradients, saliency
 from chiasma.explain.match import Match, match_motifs
 from chiasma.explain.motifs import discover_motifs
-from chiasma.explain.mutagenesis import in_silico_mutagenesis, one_output
-from chiasma.explain.onehot import SequenceModel
+from chiasma.explain.mutagenesis import one_output, require_region, sentence
+from chiasma.explain.onehot import LONG, SequenceModel
 from chiasma.explain.pwm import DiscoveredMotif
 from chiasma.explain.references import dinucleotide_references
+from chiasma.explain.seqlets import SHORTEST
 
 Method = Literal["auto", "deep-lift-shap", "integrated-gradients", "ism", "saliency", "input-x-gradient"]
 _REFERENCES = 5
 _CHECKED = 20
-_CHECKED_LENGTH = 20_000
-"""Bases beyond which every substitution is too many to be tried."""
+_CHECKED_BASES = 4_000_000
+"""Bases of a window times positions explained beyond which every substitution is too many to be tried besides."""
 _ACCEPTED = 0.05
 """Median completeness error, relative to the change of output, above which DeepLIFT gives way."""
 _MUTATED = 200
@@ -68,6 +69,7 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
     meme: Path | str | Sequence[NamedMotif] | None = None,
     time_limit_s: float = 90.0,
     reference: Literal["dinucleotide-shuffled", "zeros"] = "dinucleotide-shuffled",
+    region: tuple[int, int] | None = None,
 ) -> ExplainResult:
     """Explain one output of a model on sequences.
 
@@ -83,10 +85,11 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
         meme: a motif file or motifs to name what is found.
         time_limit_s: of TF-MoDISco.
         reference: five shuffles of each sequence, or a vector of zeros.
+        region: positions that are explained, half-open, of what the model reads; None is all.
 
     Raises:
         InsufficientDataError: no sequence.
-        UsageError: unknown method or reference; the model's output is not (batch, output).
+        UsageError: unknown method or reference; not a region; the model's output is not (batch, output).
     """
     if not len(sequences):
         raise InsufficientDataError("no sequence to explain", expected="one or more")
@@ -102,20 +105,29 @@ def explain_sequences(  # noqa: PLR0913 - the one entry of this package; all but
         sequences = sequences.take(np.sort(chosen))
     notes["n_explained"] = len(sequences)
     codes = sequences.padded(int(sequences.lengths.max()))
+    span = require_region(region, codes.shape[1])
+    notes |= {} if region is None else {"region": list(span)}
     if (sequences.lengths != codes.shape[1]).any():
         notes["messages"].append(f"shorter sequences were centred in {codes.shape[1]} positions of N")
     if reference == "zeros":
         references = np.full((len(codes), 1, codes.shape[1]), 4, np.uint8)
     else:
         references = dinucleotide_references(codes, n=_REFERENCES, seed=seed)
-    attribution = _attribute(model, codes, references, target=target, method=method, notes=notes)
+    attribution = _attribute(model, codes, references, region=region, target=target, method=method, notes=notes)
     attribution = replace(attribution, ids=sequences.ids, target=target_name or str(target))
     notes |= {"method": attribution.method, "completeness": completeness(attribution)}
-    notes["mutagenesis_agreement"] = _check(model, attribution, target=target, seed=seed, notes=notes)
+    attribution = _of_region(attribution, span)
+    if attribution.method != "ism":
+        explained = (codes, region)
+        notes["mutagenesis_agreement"] = _check(model, attribution, explained, target=target, seed=seed, notes=notes)
     attention = attention_profile(model, codes) if shows_attention(model) else {}
+    codes = attribution.codes
     hypothetical = attribution.hypothetical
     if hypothetical is None or attribution.method == "saliency":
         notes["messages"].append("no motif discovery: saliency has no sign")
+        return ExplainResult(attribution, (), (), notes, attention)
+    if codes.shape[1] < SHORTEST:
+        notes["messages"].append(f"no motif discovery: {codes.shape[1]} positions only")
         return ExplainResult(attribution, (), (), notes, attention)
     if attribution.method == "ism":
         hypothetical = hypothetical - hypothetical.mean(axis=-1, keepdims=True)
@@ -144,12 +156,16 @@ def _attribute(
     codes: np.ndarray,
     references: np.ndarray,
     *,
+    region: tuple[int, int] | None,
     target: int,
     method: str,
     notes: dict[str, Any],
 ) -> Attribution:
     if method == "ism":
-        return in_silico_mutagenesis(model, codes, target=target)
+        edits = one_output(model, codes, target=target, region=region)
+        notes["mutagenesis"] = edits.facts()
+        notes["messages"].append(sentence(edits))
+        return edits.attribution()
     if method == "saliency":
         return saliency(model, codes, target=target)
     if method == "input-x-gradient":
@@ -174,16 +190,38 @@ def _attribute(
 _OTHERS = "integrated-gradients, ism, saliency, input-x-gradient"
 
 
+def _of_region(attribution: Attribution, region: tuple[int, int]) -> Attribution:
+    """The positions of a region alone; mutagenesis gave no others."""
+    part = slice(*region)
+    if attribution.codes.shape[1] == region[1] - region[0]:
+        return attribution
+    possible = attribution.hypothetical
+    possible = None if possible is None else possible[:, part]
+    codes, scores = attribution.codes[:, part], attribution.scores[:, part]
+    return replace(attribution, codes=codes, scores=scores, hypothetical=possible)
+
+
 def _check(
-    model: SequenceModel, attribution: Attribution, *, target: int, seed: int, notes: dict[str, Any]
+    model: SequenceModel,
+    attribution: Attribution,
+    explained: tuple[np.ndarray, tuple[int, int] | None],
+    *,
+    target: int,
+    seed: int,
+    notes: dict[str, Any],
 ) -> dict[str, Any]:
-    """Correlation of the attribution with mutagenesis on a few sequences; how that was computed goes to `notes`."""
-    count = min(_CHECKED, len(attribution.codes))
-    if (length := attribution.codes.shape[1]) > _CHECKED_LENGTH:
-        notes["messages"].append(f"not compared with mutagenesis: {3 * length:,} substitutions a sequence")
+    """Correlation of the attribution with mutagenesis on a few sequences; how that was computed goes to `notes`.
+
+    `explained` are the codes that the model read, and the region of them that the attribution is of.
+    """
+    codes, region = explained
+    count = min(_CHECKED, len(codes))
+    positions = attribution.codes.shape[1]
+    if codes.shape[1] > LONG and codes.shape[1] * positions > _CHECKED_BASES:
+        notes["messages"].append(f"not compared with mutagenesis: {3 * positions:,} substitutions a sequence")
         return {"n": 0, "n_undefined": count}
-    rows = np.sort(generator(seed, "checked").choice(len(attribution.codes), count, replace=False))
-    found = one_output(model, attribution.codes[rows], target=target)
+    rows = np.sort(generator(seed, "checked").choice(len(codes), count, replace=False))
+    found = one_output(model, codes[rows], target=target, region=region)
     edits = found.attribution()
     part = replace(attribution, ids=attribution.ids[rows], codes=attribution.codes[rows])
     part = replace(part, scores=attribution.scores[rows])
@@ -191,6 +229,7 @@ def _check(
     defined = values[np.isfinite(values)]
     summary = {"n": len(defined), "n_undefined": int(count - len(defined))}
     notes["mutagenesis"] = found.facts()
+    notes["messages"].append(sentence(found))
     if not len(defined):
         return summary
     return summary | {"median": float(np.median(defined)), "lowest": float(defined.min())}

@@ -14,7 +14,7 @@ from chiasma.data.motif import Motif
 from chiasma.explain.match import Match
 from chiasma.explain.profile import Word, find_words, position_profile, sentence
 from chiasma.explain.pwm import DiscoveredMotif
-from chiasma.explain.seqlets import recursive_seqlets
+from chiasma.explain.seqlets import SHORTEST, recursive_seqlets
 from chiasma.explain.sequence_report import ExplainResult
 from chiasma.io.meme import write_meme
 
@@ -51,7 +51,8 @@ def write_explanation(
     write_meme(folder / "motifs.meme", motifs)
     profile = position_profile(found.scores, origin=origin)
     write_text(folder / "position_profile.tsv", _tsv(tuple(profile), zip(*profile.values())))
-    seqlets = [] if found.method == "saliency" else recursive_seqlets(found.scores, known=found.codes < 4)
+    without = found.method == "saliency" or found.codes.shape[1] < SHORTEST
+    seqlets = [] if without else recursive_seqlets(found.scores, known=found.codes < 4)
     rows = [(found.ids[s.row], s.start, s.end, s.attribution, s.p) for s in seqlets]
     write_text(folder / "seqlets.tsv", _tsv(("id", "start", "end", "attribution", "p"), rows))
     notes = dict(result.notes) | {"n_motifs": len(result.motifs), "n_seqlets": len(seqlets)}

@@ -21,8 +21,8 @@ def trunk_precision(x: torch.Tensor, precision: TrunkPrecision) -> AbstractConte
 
 
 def run_block(block: nn.Module, x: torch.Tensor, *, recompute: bool) -> torch.Tensor:
-    """`block(x)`; in training, if asked to, computed again on the way back so that its inside need not be kept."""
-    if not (recompute and block.training):
+    """`block(x)`; if asked to, computed again on the way back so that its inside need not be kept."""
+    if not (recompute and torch.is_grad_enabled()):
         return block(x)
     return checkpoint(block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _uncounted(block)))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chiasma.explain.exact_mutagenesis.convolution import flat_linear
-from chiasma.explain.exact_mutagenesis.cost import full_cost
-from chiasma.explain.exact_mutagenesis.handlers import HANDLERS, MAKING, answer
+from chiasma.explain.exact_mutagenesis.handlers import answer
+from chiasma.explain.exact_mutagenesis.plan import Plan, make_plan
+from chiasma.explain.exact_mutagenesis.references import Forward, OutsideError, Reach, References
 from chiasma.explain.exact_mutagenesis.trace import NotTraceableError, fill, trace
-from chiasma.explain.exact_mutagenesis.windows import Block, Each, Flat, NotLocalError, References, StepError, Window
+from chiasma.explain.exact_mutagenesis.windows import Block, Each, Flat, NotLocalError, StepError, Window
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,37 +26,8 @@ _HELD_BYTES = 512 << 20
 """Of windows held until all phases have been met."""
 _FEWEST_EDITS = 128
 """Edits in a block below which several sequences share it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """How a model's calls are answered for sequences of one length.
-
-    Attributes:
-        stride: positions of one block lie so many apart.
-        local: calls answered on windows.
-        joint: dense layers after flattening, answered for all phases together.
-        full: calls made in full, in order.
-        crossing: results of local calls that calls made in full, or the caller, read.
-        mutable: results of local calls that share memory with no other.
-        reasons: for each call at which a window ends, its kind and why.
-        window_bytes: of the largest window of one edit.
-        held_bytes: of the windows among `crossing`, of one edit.
-        full_bytes: of the largest result of a call made in full, for one edit.
-        full_flops: multiply-adds of a whole forward pass, and of the calls made in full alone.
-    """
-
-    stride: int
-    local: tuple[Any, ...]
-    joint: tuple[Any, ...]
-    full: tuple[Any, ...]
-    crossing: tuple[str, ...]
-    mutable: frozenset[str]
-    reasons: dict[str, str]
-    window_bytes: int
-    held_bytes: int
-    full_bytes: int
-    full_flops: tuple[int, int]
+_MARGIN = 512
+"""Positions kept of each result on either side of a region, at first; doubled where windows reach further."""
 
 
 class Engine:
@@ -65,15 +36,18 @@ class Engine:
     Args:
         model: one-hot (batch, base, position) -> a tensor (batch, ...), or several; in evaluation mode.
         x: one-hot of one sequence (1, base, position).
+        region: positions edited, half-open; None is all. Of results without an edit only what lies around it is kept.
 
     Raises:
         NotTraceableError: the model cannot be followed, or nothing in it is local.
         UsageError: it is random, or normalises by the batch.
     """
 
-    def __init__(self, model: Callable[[Any], Any], x: Tensor) -> None:
+    def __init__(self, model: Callable[[Any], Any], x: Tensor, *, region: tuple[int, int] | None = None) -> None:
         self.trace = trace(model, x)
         self.length = int(x.shape[2])
+        self.region = (0, self.length) if region is None else region
+        self.reach = None if region is None else Reach(*region, self.length, _MARGIN)
         self.plan = self._make_plan(x)
         self.flops = 0
         self.full_flops = 0
@@ -86,7 +60,8 @@ class Engine:
             columns: of the outputs, flattened and joined (output,); None is all.
 
         Returns:
-            (sequence, position, base, output) float32, 0 for the base present; (sequence, output) float32.
+            (sequence, position of the region, base, output) float32, 0 for the base present; (sequence, output)
+            float32.
         """
         import torch
 
@@ -101,8 +76,12 @@ class Engine:
     @property
     def sequences_at_once(self) -> int:
         """Sequences that share a block of edits."""
-        members = -(-self.length // self.plan.stride)
-        return max(1, _FEWEST_EDITS // (3 * min(members, self._members(1))))
+        first, last = self._groups()
+        return max(1, _FEWEST_EDITS // (3 * min(last - first, self._members(1))))
+
+    def _groups(self) -> tuple[int, int]:
+        """The stretches of `stride` positions in which the region lies, half-open."""
+        return self.region[0] // self.plan.stride, -(-self.region[1] // self.plan.stride)
 
     def _members(self, sequences: int) -> int:
         plan = self.plan
@@ -113,79 +92,64 @@ class Engine:
         )
         return max(1, min(-(-self.length // plan.stride), most))
 
+    def _widen(self) -> None:
+        """Keep more around the region, from end to end in the end."""
+        assert self.reach is not None
+        wider = replace(self.reach, margin=2 * self.reach.margin)
+        self.reach = None if wider.margin > self.length else wider
+
     def _make_plan(self, x: Tensor) -> Plan:
-        import torch
+        while True:
+            try:
+                return make_plan(self.trace, x, first=self.region[0], reach=self.reach)
+            except OutsideError:
+                self._widen()
 
-        stride = 1
-        with torch.no_grad():
-            references = References(self.trace.run(x, keep=True))
-            while True:
-                block = Block(references, 1, min(2, -(-self.length // stride)), 1)
-                try:
-                    return self._plan(block, stride)
-                except StepError as error:
-                    stride *= error.factor
-
-    def _plan(self, block: Block, stride: int) -> Plan:
-        trace, references = self.trace, block.references
-        x = references.value(trace.source)
-        data = x.new_zeros((1, block.edits, x.shape[1]))
-        found: dict[str, Any] = {trace.source: Window(trace.source, data, True, 0, stride, 2, self.length)}
-        local, joint, full, reasons, largest = [], [], [], {}, data.numel()
-        for call in trace.calls:
-            inputs = [name for name in call.inputs if name not in trace.constants]
-            if inputs and all(name in found and not isinstance(found[name], Each) for name in inputs):
-                try:
-                    args, kwargs = fill((call.args, call.kwargs), trace.constants | found, 2)
-                    result = answer(block, call, args, kwargs)
-                except NotLocalError as error:
-                    reasons[call.name] = f"{call.kind} {error}"
-                else:
-                    if call.kind == "linear" and isinstance(args[0], Flat):
-                        joint.append(call)
-                    else:
-                        local.append(call)
-                        found[call.name] = result
-                    largest = max(largest, *(item.data.numel() for item in _windows(result)), 0)
-                    continue
-            elif any(name in found for name in inputs):
-                reasons[call.name] = f"{call.kind} mixes positions, or reads what was made in full"
-            full.append(call)
-        read = {name for call in (*full, *joint) for name in call.inputs} | set(trace.outputs)
-        crossing = tuple(name for name in found if name in read)
-        if not local or any(found[name] is found[trace.source] for name in crossing):
-            raise NotTraceableError("; ".join(dict.fromkeys(reasons.values())) or "no call of it is local")
-        costs = full_cost(trace, x.shape)
-        size = x.element_size()
-        held = sum(window.data.numel() for name in crossing for window in _windows(found[name]))
-        most = max((math.prod(call.shape) // 2 for call in full), default=0)
-        most = max([most, *(references.value(name).numel() for name in crossing if _windows(found[name]))])
-        flops = (sum(costs.values()), sum(costs[call.name] for call in full))
-        sizes = (largest * size // block.edits, held * size // block.edits, most * size)
-        steps = (tuple(local), tuple(joint), tuple(full))
-        return Plan(stride, *steps, crossing, _mutable(local) - set(crossing), reasons, *sizes, flops)
+    def _references(self, x: Tensor) -> References:
+        """Results without an edit, as far as the plan needs them."""
+        forward = Forward(self.trace, x, self.reach)
+        for index, call in enumerate(self.trace.calls):
+            forward.run(index)
+            if call.name in self.plan.whole:
+                forward.keep(call.name)
+            elif call.name in self.plan.axes:
+                forward.cut(call.name, self.plan.axes[call.name])
+            forward.release(index)
+        return forward.references
 
     def _some(self, codes: np.ndarray, columns: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         from chiasma.explain.onehot import one_hot
 
         device = next((value.device for value in self.trace.constants.values() if hasattr(value, "device")), "cpu")
-        values = self.trace.run(one_hot(codes, device=device), keep=True)
-        references = References(values)
-        base = self._columns([values[name] for name in self.trace.outputs], columns)
-        effects = np.zeros((*codes.shape, 4, base.shape[1]), np.float32)
-        members = self._members(len(codes))
-        groups = -(-self.length // self.plan.stride)
-        for start in range(0, groups, members):
-            count = min(members, groups - start)
+        while True:
+            references = self._references(one_hot(codes, device=device))
+            base = self._columns([references.value(name) for name in self.trace.outputs], columns)
+            try:
+                return self._edited(references, codes, base, columns), base.cpu().numpy()
+            except OutsideError:
+                self._widen()
+
+    def _edited(
+        self, references: References, codes: np.ndarray, base: Tensor, columns: np.ndarray | None
+    ) -> np.ndarray:
+        """Change of each output by each substitution in the region."""
+        begin, end = self.region
+        effects = np.zeros((len(codes), end - begin, 4, base.shape[1]), np.float32)
+        members, stride = self._members(len(codes)), self.plan.stride
+        first, last = self._groups()
+        for start in range(first, last, members):
+            count = min(members, last - start)
             parts = []
-            for phase in range(self.plan.stride):
-                at = (np.arange(start, start + count) * self.plan.stride + phase).astype(np.int64)
-                if at[0] < self.length:
+            for phase in range(stride):
+                at = (np.arange(start, start + count) * stride + phase).astype(np.int64)
+                if not self.plan.joint:  # those are made for all phases together, which then are alike
+                    at = at[(at >= begin) & (at < end)]
+                if len(at) and at[0] < self.length:
                     parts.append(self._local(references, codes, at))
             self._join(parts)
             for part in parts:
                 self._finish(part, effects, base, columns)
-        return effects, base.cpu().numpy()
+        return effects
 
     def _local(self, references: References, codes: np.ndarray, at: np.ndarray) -> _Part:
         """The local calls for edits at positions (member,); those beyond the end change nothing."""
@@ -252,10 +216,10 @@ class Engine:
             found = self._columns([values[name] for name in self.trace.outputs], columns)
             change = found.view(*shape, -1) - base[:, None, None]
             for offset, position in enumerate(part.at[start:end]):
-                if position < self.length:
-                    tried = part.tried[:, start + offset]
-                    effects[np.arange(len(tried))[:, None], position, tried] = change[:, offset].cpu().numpy()
-        inside = int((part.at < self.length).sum())
+                if self.region[0] <= position < self.region[1]:
+                    tried, row = part.tried[:, start + offset], position - self.region[0]
+                    effects[np.arange(len(tried))[:, None], row, tried] = change[:, offset].cpu().numpy()
+        inside = int(((part.at >= self.region[0]) & (part.at < self.region[1])).sum())
         self.flops += block.flops + self.plan.full_flops[1] * block.edits
         self.full_flops += self.plan.full_flops[0] * block.sequences * inside * 3
 
@@ -285,21 +249,6 @@ class _Layered(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         return self.found[name] if name in self.found else self.constants[name]
-
-
-def _mutable(local: list[Any]) -> frozenset[str]:
-    """Results of calls that make new data and are read by such calls alone."""
-    makes = {call.name for call in local if call.kind in MAKING or call.kind not in HANDLERS}
-    shared = {name for call in local if call.name not in makes for name in call.inputs}
-    return frozenset(makes - shared)
-
-
-def _windows(result: Any) -> Iterator[Window]:
-    for item in result if isinstance(result, (tuple, list)) else (result,):
-        if isinstance(item, Flat):
-            yield item.window
-        elif isinstance(item, Window):
-            yield item
 
 
 def _in_full(block: Block, item: Any, start: int, end: int) -> Any:

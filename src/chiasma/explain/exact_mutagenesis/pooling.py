@@ -210,7 +210,7 @@ def _largest(block: Block, x: Window) -> Tensor:
 
     low = float("-inf")
     own = block.split(block.spread(x, first=x.first, width=x.width, fill=low).data).amax(0)
-    turned, left = block.references.turned(x.name, x.axis)
+    turned, left = block.references.turned(x.name, x.axis, low=0, high=x.length)
     values = turned[left : left + x.length]
     end = torch.full_like(values[:1], low)
     before = torch.cat([end, values.cummax(0).values])  # entry p: the maximum over positions below p

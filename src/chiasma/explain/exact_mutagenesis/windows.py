@@ -8,11 +8,13 @@ strided view. Axes are position first, edit second: neighbouring taps of a convo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from chiasma.explain.exact_mutagenesis.references import References
 
 
 class NotLocalError(Exception):
@@ -89,35 +91,6 @@ class Each:
 
 
 @dataclass(eq=False)
-class References:
-    """Results without any edit, with positions first, and padded as far as windows reach out of them."""
-
-    values: dict[str, Any]
-    _turned: dict[tuple[str, int], tuple[Tensor, int]] = field(default_factory=dict)
-
-    def value(self, name: str) -> Any:
-        """The result (sequence, ...)."""
-        return self.values[name]
-
-    def turned(self, name: str, axis: int, *, left: int = 0, right: int = 0) -> tuple[Tensor, int]:
-        """The result as (position, sequence, ...) among at least `left` and `right` zeros, and how many on the left."""
-        key = (name, axis)
-        found = self._turned.get(key)
-        base = self.value(name).movedim(axis, 0)
-        if found is None:
-            found = (base.contiguous(), 0)
-        have_left, have_right = found[1], found[0].shape[0] - base.shape[0] - found[1]
-        if left > have_left or right > have_right:
-            left, right = max(left, have_left), max(right, have_right)
-            shape = (left + base.shape[0] + right, *base.shape[1:])
-            padded = base.new_zeros(shape)
-            padded[left : left + base.shape[0]] = base
-            found = (padded, left)
-        self._turned[key] = found
-        return found
-
-
-@dataclass(eq=False)
 class Block:
     """A regular family of edits and what is known of the results without them.
 
@@ -150,9 +123,7 @@ class Block:
         """The result without edits around each member: (position, sequence, member, 1, ...), a view where it can be."""
         far = first + window.step * (self.members - 1)
         low, high = min(first, far), max(first, far) + width
-        turned, left = self.references.turned(
-            window.name, window.axis, left=max(0, -low), right=max(0, high - window.length)
-        )
+        turned, left = self.references.turned(window.name, window.axis, low=low, high=high)
         stride = turned.stride()
         size = (width, self.sequences, self.members, 1, *turned.shape[2:])
         strides = (stride[0], stride[1], abs(window.step) * stride[0], 0, *stride[2:])

@@ -8,7 +8,7 @@ from typing import Any
 
 from chiasma.core.errors import UsageError
 from chiasma.data.sequences import Sequences
-from chiasma.workflow.explaining.interpret import explain_dataset
+from chiasma.workflow.explaining.interpret import Explained, explain_dataset
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.model import OwnModel, resolve_model
@@ -22,6 +22,7 @@ def explain(
     output: Path | str,
     options: FitOptions | None = None,
     target: str | None = None,
+    how: Explained | None = None,
 ) -> Path:
     """Attributions, motifs and matches of a sequence model, or loadings of a matrix method, into a folder.
 
@@ -33,6 +34,7 @@ def explain(
         output: the folder to write.
         options: seed, motif file, number of examples, time limit.
         target: name of the output explained; by default the last class, or the first of other outputs.
+        how: the method of attribution, and the region of the window that is explained.
     """
     fitted, options = resolve_model(model), options or FitOptions()
     if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks":
@@ -48,7 +50,7 @@ def explain(
         fitted = fitted.measured(data)
     elif not isinstance(data.x, Sequences):
         raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
-    explain_dataset(fitted, data, options, folder=folder, known=False, output=target)
+    explain_dataset(fitted, data, options, folder=folder, known=False, output=target, how=how or Explained())
     return folder
 
 

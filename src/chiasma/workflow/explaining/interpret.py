@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +16,9 @@ from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.prepare import Prepared, training_part
 from chiasma.workflow.model import Model
+
+if TYPE_CHECKING:
+    from chiasma.explain.sequence_report import Method
 
 
 def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Path) -> None:
@@ -46,6 +51,19 @@ def _interpret_estimator(fitted: Fitted, prepared: Prepared, *, folder: Path) ->
         write_figures(folder.parent / "figures", fitted.model.figures())
 
 
+@dataclass(frozen=True)
+class Explained:
+    """What is attributed, and how.
+
+    Attributes:
+        method: auto, deep-lift-shap, integrated-gradients, ism, saliency or input-x-gradient.
+        region: positions of the window that are explained, half-open; None is all.
+    """
+
+    method: Method = "auto"
+    region: tuple[int, int] | None = None
+
+
 def explain_dataset(
     fitted: Model,
     data: Dataset,
@@ -54,6 +72,7 @@ def explain_dataset(
     folder: Path,
     known: bool = True,
     output: str | None = None,
+    how: Explained = Explained(),
 ) -> None:
     """Attributions, motifs and their matches for the examples that carry the explained class.
 
@@ -64,9 +83,10 @@ def explain_dataset(
         folder: where to write.
         known: whether the target of the examples is known; if not, all of them are explained.
         output: name of the output explained; by default the last class, or the first of other outputs.
+        how: method and region.
 
     Raises:
-        UsageError: the model has no such output.
+        UsageError: the model has no such output, or reads no such region.
     """
     from chiasma.explain.sequence_report import explain_sequences
     from chiasma.explain.write import write_explanation
@@ -87,6 +107,8 @@ def explain_dataset(
         seed=options.seed,
         meme=options.motifs,
         time_limit_s=options.explain_seconds,
+        method=how.method,
+        region=how.region,
     )
     write_explanation(folder, result, origin=options.origin, words=dict(map(parse_word, options.words)))
 

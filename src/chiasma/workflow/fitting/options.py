@@ -50,7 +50,7 @@ class FitOptions(Config):
     views: tuple[str, ...] = Field(default=(), description="views learnt from, where more are given; default all")
     rivals: bool = Field(default=True, description="fit the simple rivals beside it")
     explain: bool = Field(default=True, description="attributions, motifs, loadings")
-    explain_examples: int = Field(default=2000, ge=10, description="test examples whose attributions are computed")
+    explain_examples: int = Field(default=2000, ge=1, description="test examples whose attributions are computed")
     words: tuple[str, ...] = Field(default=(), description="known words to look for, WORD or WORD@FIRST:LAST")
     origin: int = Field(default=0, ge=0, description="0-based position called 0 in profiles, e.g. a start site")
     explain_seconds: float = Field(default=150, gt=0, description="longest time for motif discovery")
