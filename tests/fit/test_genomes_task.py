@@ -43,7 +43,7 @@ def example(method: str, examples: int = 10) -> tuple[Any, Dataset, Split]:
     return config, data, Split("given", data.ids, turn[genomes(data).row % 5])
 
 
-def task_of(method: str, examples: int = 10, **training: object) -> tuple[GenomesTask, Dataset, Split]:
+def task_of(method: str, examples: int = 10, **training: object) -> tuple[Any, Dataset, Split]:
     config, data, split = example(method, examples)
     config = config.replace(training=config.training.replace(**{"batch_size": 4, **training}))
     task = module(method, "task").make_task(config, data, split)

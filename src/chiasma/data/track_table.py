@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, Self
 
@@ -81,3 +82,26 @@ class TrackTable:
         if loose.any():
             found.append(f"strand_pair is not mutual for {list_some(self.identifier[loose], most=3)}")
         return found
+
+
+def plain_table(names: Sequence[str], files: Sequence[str] | None = None) -> TrackTable:
+    """Tracks of means of coverage as they are: not clipped, scaled or squashed, and without strands.
+
+    Args:
+        names: of the tracks.
+        files: where each comes from, if known.
+    """
+    count = len(names)
+    none, empty = np.full(count, np.nan), np.array([""] * count, dtype=object)
+    return TrackTable(
+        identifier=np.array(names, dtype=object),
+        file=empty if files is None else np.array(files, dtype=object),
+        clip=none,
+        clip_soft=none,
+        scale=np.ones(count),
+        sum_stat=np.array(["mean"] * count, dtype=object),
+        exponent=np.ones(count),
+        strand_pair=np.arange(count),
+        description=empty,
+        squash="new",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import UNKNOWN, reverse_complement
 from chiasma.data.split import Split
+from chiasma.data.track_table import TrackTable
 from chiasma.data.tracks import Tracks
 from chiasma.fit.config import TrainingConfig
 from chiasma.fit.task import Batch
@@ -94,7 +95,7 @@ class TrackTask:
         self.config, self.x, self._loss, self._head = config, data.x, loss, head
         _require_geometry(config, data.x)
         self._parts = _parts(data, split)
-        self._meta = dict(meta) if meta else _learn(config, data)
+        self._meta = dict(meta) if meta else track_facts(config, data.x.table, data.target.names)
         self._y = None if data.target.kind == "none" else data.target.values
         if self._y is not None and tuple(self._meta["names"]) != data.target.names:
             raise MismatchError(
@@ -188,11 +189,9 @@ def _parts(data: Dataset, split: Split | None) -> dict[str, np.ndarray]:
     return {str(name): np.flatnonzero(split.part == name) for name in np.unique(split.part.astype(str))}
 
 
-def _learn(config: TrackConfig, data: Dataset) -> dict[str, Any]:
-    """Facts that predictions and their inverse transform need."""
-    assert isinstance(data.x, Tracks)
-    table = data.x.table
-    facts: dict[str, Any] = {"kind": data.target.kind, "names": list(data.target.names), "squash": table.squash}
+def track_facts(config: TrackConfig, table: TrackTable, names: Sequence[str]) -> dict[str, Any]:
+    """Facts of a network's tracks that predictions and their inverse transform need, as `TrackTask.meta` has them."""
+    facts: dict[str, Any] = {"kind": "regression", "names": list(names), "squash": table.squash}
     facts |= {"length": config.length, "bin": config.bin, "crop": config.crop}
     facts["strand_pair"] = table.strand_pair.tolist()
     facts["sum_stat"] = [str(name) for name in table.sum_stat]

@@ -10,7 +10,7 @@ from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.genomes import join_genomes
 from chiasma.data.sequences import encode, reverse_complement
-from chiasma.data.track_table import TrackTable
+from chiasma.data.track_table import TrackTable, plain_table
 from chiasma.data.tracks import Tracks
 from chiasma.simulate.planted import MOTIFS
 
@@ -78,16 +78,4 @@ def planted_genomes(seed: int, *, examples: int = 30, bin: int = 32, crop: int =
 
 
 def _table() -> TrackTable:
-    count, empty = len(_NAMES), np.array([""] * len(_NAMES), dtype=object)
-    return TrackTable(
-        identifier=np.array(_NAMES, dtype=object),
-        file=empty,
-        clip=np.full(count, np.nan),
-        clip_soft=np.full(count, np.nan),
-        scale=np.ones(count),
-        sum_stat=np.array(["mean"] * count, dtype=object),
-        exponent=np.ones(count),
-        strand_pair=np.array([0, 1, 3, 2]),
-        description=empty,
-        squash="new",
-    )
+    return replace(plain_table(_NAMES), strand_pair=np.array([0, 1, 3, 2]))

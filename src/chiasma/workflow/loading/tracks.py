@@ -17,7 +17,7 @@ from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.genomes import Genomes
 from chiasma.data.intervals import Intervals
 from chiasma.data.split import Split
-from chiasma.data.track_table import Scale, TrackTable
+from chiasma.data.track_table import Scale, TrackTable, plain_table
 from chiasma.data.tracks import Tracks
 from chiasma.encode.track_windows import fit_windows, lay_windows, summarise, targets_of
 from chiasma.io.basenji_folder import read_basenji_folder
@@ -102,20 +102,7 @@ def _table(inputs: Mapping[str, Any], squash: Scale | None) -> TrackTable:
     assert files is not None
     if not isinstance(files, Mapping):
         raise UsageError("each track needs a name", where="--tracks", got=files, expected="NAME=FILE")
-    count = len(files)
-    none = np.full(count, np.nan)
-    table = TrackTable(
-        identifier=np.array(list(files), dtype=object),
-        file=np.array([str(path) for path in files.values()], dtype=object),
-        clip=none,
-        clip_soft=none,
-        scale=np.ones(count),
-        sum_stat=np.array(["mean"] * count, dtype=object),
-        exponent=np.ones(count),
-        strand_pair=np.arange(count),
-        description=np.array([""] * count, dtype=object),
-        squash="new",
-    )
+    table = plain_table(list(files), [str(path) for path in files.values()])
     require_valid(table, where="--tracks", do="give each track a name of its own")
     return table
 

@@ -50,7 +50,9 @@ def predict(
     """Predict on new files with a run's model; probabilities are calibrated as they were in the run.
 
     Args:
-        model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
+        model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`). One that gives
+            tracks along windows answers bin by bin; published weights do so where "fasta" names a genome, of which
+            the input has stretches.
         inputs: the card's inputs by name, or {"input": FILE} for the first of them; for genotypes also those of
             `GenotypeChoice`: region, samples, mask, ancestral, map, phased.
         output: where to write; the suffix chooses the format (see `write_table`).
@@ -73,10 +75,15 @@ def predict(
             f"{fitted.method.name} is transductive: it describes the samples it was fitted to, no new ones",
             do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
         )
-    if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks":
+    along = fitted if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks" else None
+    if isinstance(fitted, OwnModel) and inputs.get("fasta") is not None:
+        from chiasma.workflow.predicting.tracks import along_genome
+
+        along = along_genome(fitted)
+    if along is not None:
         from chiasma.workflow.predicting.tracks import predict_tracks
 
-        return predict_tracks(fitted, inputs, output=output, device=device, tracks=tracks)
+        return predict_tracks(along, inputs, output=output, device=device, tracks=tracks)
     if tracks:
         raise UsageError("this model gives no tracks along windows", where="--track", got=" ".join(tracks))
     data, where = read_new(fitted, inputs, seed=seed)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chiasma.core.cards import list_cards
 from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
 from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.intervals import Intervals, make_intervals
-from chiasma.data.track_table import TrackTable
+from chiasma.data.track_table import TrackTable, plain_table
 from chiasma.data.tracks import Tracks
 from chiasma.encode.squash import unsquash
 from chiasma.io.bed import read_bed
 from chiasma.io.genome import Genome, open_genome
 from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.method import load_method
+from chiasma.workflow.model import OwnModel
 from chiasma.workflow.predicting.predictions import output_suffix, write_table
+from chiasma.workflow.weights.catalogue import list_weights
+from chiasma.workflow.weights.convert import track_table
 
 _WINDOWS = 64
-"""Windows read and predicted at a time."""
+"""Windows read and predicted at a time, at most."""
+_VALUES = 1 << 26
+"""Numbers of a prediction that are held at a time."""
 _ONE_TRACK = (".bw", ".bigwig", ".bedgraph", ".bed")
 
 
@@ -61,14 +69,17 @@ def predict_tracks(
     genome, stretches, skips = _read(inputs)
     meta = fitted.meta["task"]
     windows, first, last = _tiles(stretches, meta)
-    table = table_of(meta)
+    whole = table_of(meta)
+    table = whole.take(wanted)
     bins, rows = [], []
-    for start in range(0, len(windows), _WINDOWS):
-        chosen = np.arange(start, min(start + _WINDOWS, len(windows)))
+    each = (meta["length"] // meta["bin"] - 2 * meta["crop"]) * len(names)
+    step = max(1, min(_WINDOWS, _VALUES // each))
+    for start in range(0, len(windows), step):
+        chosen = np.arange(start, min(start + step, len(windows)))
         here = windows.take(chosen)
-        x = Tracks(genome.windows(here), meta["bin"], meta["crop"], table, here)
+        x = Tracks(genome.windows(here), meta["bin"], meta["crop"], whole, here)
         data = Dataset(here.names, x, Target("none", np.zeros(0), ()), np.arange(len(here)))
-        values = unsquash(fitted.scores(data, device=device), table)[:, :, wanted]
+        values = unsquash(fitted.scores(data, device=device)[:, :, wanted], table)
         begin = here.start[:, None] + (meta["crop"] + np.arange(x.bins)) * meta["bin"]
         inside = (begin < last[chosen, None]) & (begin + meta["bin"] > first[chosen, None])
         bins.append((np.repeat(here.chrom, inside.sum(axis=1)), begin[inside]))
@@ -82,6 +93,27 @@ def predict_tracks(
     if output is not None:
         write_table(output, columns, intervals=places, fasta=inputs.get("fasta") or inputs.get("input"))
     return columns, skips
+
+
+def along_genome(model: OwnModel) -> Fitted | None:
+    """Published weights that give tracks, as a model that was fitted here; None for other models.
+
+    Without a track table, which is said, strands are not averaged, and values are as the network gives them.
+    """
+    name, _, head = model.name.partition(":")
+    entry = next((one for one in list_weights() if one.name == name), None)
+    if entry is None or not model.bin or entry.method not in {card.name for card in list_cards()}:
+        return None
+    config: Any = model.network.config  # type: ignore[attr-defined]
+    head = head or next(iter(config.tracks))
+    table, reason = track_table(entry, head, config.tracks[head])
+    if table is None:
+        print(f"no track table of {model.name} ({reason}): values as the network gives them", file=sys.stderr)
+        table, config = plain_table(model.target.names), config.replace(reverse_complement=False)
+    from chiasma.fit.track_task import track_facts
+
+    meta = {"task": track_facts(config, table, model.target.names)}
+    return Fitted(load_method(entry.method), config, model.target, model.network, meta)
 
 
 def table_of(meta: Mapping[str, Any]) -> TrackTable:
