@@ -56,7 +56,7 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
         "annealing": _trace(fitted),
         "checks": {key: [asdict(check)[key] for check in checks] for key in asdict(checks[0])},
     }
-    bounds = {one.name: (one.low, one.high) for one in examples.parameters(config)}
+    bounds = {one.name: (one.low, one.high) for one in examples.inferred(config)}
     figures = [plot_annealing(tables["annealing"], bounds), plot_checks(tables["checks"])]
     facts: dict[str, Any] = {
         "estimate": fitted.values(),
@@ -125,7 +125,7 @@ def posteriors_of(
             name: calibrate_posteriors(truths.parameters, draws[1:], fitted.names_, level=LEVEL)
             for name, draws in found.items()
         }
-        middles = np.array([(one.low + one.high) / 2 for one in examples.parameters(config)])
+        middles = np.array([(one.low + one.high) / 2 for one in examples.inferred(config)])
         untold = np.abs(truths.parameters - middles).mean(axis=0)
         for name, draws in found.items():
             left[name] = np.abs(np.median(draws[1:], axis=1) - truths.parameters).mean(axis=0) / untold
@@ -140,7 +140,7 @@ def _abc(fitted: PgGan, table: Table, observed: np.ndarray, *, seed: int) -> np.
 
 def _estimates(fitted: PgGan, truth: Mapping[str, float] | None) -> dict[str, Any]:
     """One row a parameter: its range, where annealing began and ended, and the truth if known."""
-    chosen = examples.parameters(fitted.config)
+    chosen = examples.inferred(fitted.config)
     columns: dict[str, Any] = {
         "parameter": list(fitted.names_),
         "unit": [one.unit for one in chosen],
@@ -183,7 +183,7 @@ def _intervals(
     rows = []
     for way, draws in posteriors.items():
         low, middle, high = np.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2], axis=0)
-        for index, (name, prior) in enumerate(zip(fitted.names_, examples.parameters(fitted.config), strict=True)):
+        for index, (name, prior) in enumerate(zip(fitted.names_, examples.inferred(fitted.config), strict=True)):
             row: dict[str, Any] = {"parameter": name, "way": way, "median": float(middle[index])}
             row |= {"low": float(low[index]), "high": float(high[index])}
             row |= {"range_low": prior.low, "range_high": prior.high}

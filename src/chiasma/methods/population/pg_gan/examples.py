@@ -36,7 +36,7 @@ def history(config: Config) -> Model:
     return MODELS[config.model]
 
 
-def parameters(config: Config) -> tuple[Prior, ...]:
+def inferred(config: Config) -> tuple[Prior, ...]:
     """Those that are inferred, with their ranges.
 
     Raises:
@@ -51,8 +51,8 @@ def parameters(config: Config) -> tuple[Prior, ...]:
 
 def values_of(config: Config, vector: np.ndarray) -> dict[str, float]:
     """All values by name: those inferred from their vector, the others as given."""
-    inferred = {prior.name: float(value) for prior, value in zip(parameters(config), vector, strict=True)}
-    return {**truth(config), **inferred}
+    found = {prior.name: float(value) for prior, value in zip(inferred(config), vector, strict=True)}
+    return {**truth(config), **found}
 
 
 def sample_sizes(config: Config) -> tuple[int, ...]:
@@ -67,7 +67,7 @@ def truth(config: Config) -> dict[str, float]:
 
 def draw_values(config: Config, rng: np.random.Generator) -> dict[str, float]:
     """All values, those inferred uniform in their ranges."""
-    return values_of(config, np.array([prior.draw(rng) for prior in parameters(config)]))
+    return values_of(config, np.array([prior.draw(rng) for prior in inferred(config)]))
 
 
 def trees(config: Config, values: dict[str, float], *, number: int, seed: int) -> Any:

@@ -64,7 +64,7 @@ class PgGan:
     def play(self, observed: Observed, *, seed: int) -> Self:
         """Fit to observed regions, given by a function that draws so many of them, encoded."""
         config = self.config
-        chosen = examples.parameters(config)
+        chosen = examples.inferred(config)
         values_of = partial(examples.values_of, config)
         game = Game(config, observed, seed=seed)
         rng = generator(seed, "pg-gan", "annealing")

@@ -64,7 +64,7 @@ def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int) -> Ta
     parameters, statistics = [], []
     for index in range(number):
         rng = generator(seed, "pg-gan", "table", index)
-        vector = np.array([prior.draw(rng) for prior in examples.parameters(config)])
+        vector = np.array([prior.draw(rng) for prior in examples.inferred(config)])
         place = derive_seed(seed, "pg-gan", "table", index)
         batch = simulate_batch(config, examples.values_of(config, vector), number=regions, seed=place)
         parameters.append(vector)
@@ -74,7 +74,7 @@ def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int) -> Ta
 
 def ranges(config: Config) -> Ranges:
     """Of the parameters that are inferred."""
-    chosen = examples.parameters(config)
+    chosen = examples.inferred(config)
     return Ranges(np.array([one.low for one in chosen]), np.array([one.high for one in chosen]))
 
 
