@@ -111,3 +111,42 @@ def test_demography_predicts_logs_and_wrong_data_are_refused():
     other = Dataset(matrix.samples, matrix, Target("none", np.zeros(0), ()), np.arange(2))
     with pytest.raises(InputError, match="simulations"):
         make_task(config, other, None)
+
+
+def test_published_networks_of_the_other_tasks_have_their_sizes():
+    # introgression: 1201 -> 1200 -> 1199 -> 599 -> 598 -> 299 sites; no branch of positions
+    kernels = 34 * 2 * 256 + 256 * 2 * 128 + 128 * 2 * 128 + 299 * 128 * 128 + 128 * 128 + 128 * 3
+    model = build(PRESETS["published-introgression"](), 3)
+    assert parameters(model) == kernels + 256 + 4 * 128 + 3 and float(model.penalty().detach()) == 0
+    # sweeps: 5000 -> 4999 -> 4998 -> 2499 -> 2498 -> 1249 -> 1248 -> 624 -> 623 -> 311 sites
+    kernels = 208 * 2 * 256 + 4 * 256 * 2 * 256 + 5000 * 64 + (311 * 256 + 64) * 256 + 256 * 5
+    with torch.device("meta"):
+        assert parameters(build(PRESETS["published-sweeps"](), 5)) == kernels + 5 * 256 + 64 + 256 + 5
+
+
+def test_sweeps_take_haplotypes_from_where_they_are():
+    config = tiny().replace(target="sweeps", haplotypes=(20,))
+    drawn = [examples.draw_parameters(examples.design(config), 3, index) for index in range(60)]
+    labels = [int(p["label"]) for p in drawn]
+    assert set(labels) == {0, 1, 2, 3, 4}
+    assert all(abs(p["place"] - 0.5) <= 0.05 for p in drawn if p["label"] in (1, 3))
+    assert all(min(p["place"], 1 - p["place"]) <= 0.25 for p in drawn if p["label"] in (2, 4))
+    middle = {0: [], 1: []}
+    for index in [i for i in range(60) if labels[i] in middle][:16]:
+        example = examples.simulate(config, 3, index)
+        assert int(example["target"]) == labels[index] and example["alleles"].shape[0] == 20
+        middle[labels[index]].append(float((np.abs(example["positions"] - 50_000) < 10_000).sum()))
+    assert np.mean(middle[1]) < 0.6 * np.mean(middle[0])
+
+
+def test_larger_populations_keep_address_and_target():
+    config = tiny()
+    one, other = examples.simulate(config, 1, 3), examples.resized(config, 1, 3, factor=1.0)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    counts = [
+        [part(config, 1, i)["alleles"].shape[1] for i in range(12)]
+        for part in (examples.simulate, lambda *address: examples.resized(*address, factor=3.0))
+    ]
+    assert np.mean(counts[1]) > 1.5 * np.mean(counts[0])
+    assert examples.resized(config, 1, 3, factor=3.0)["target"] == one["target"]
+    assert examples.parameters(config, 1, 3).shape == (4,)

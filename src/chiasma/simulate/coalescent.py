@@ -29,6 +29,8 @@ class Design:
         sizes: parameters that are sizes of populations, in diploids.
         targets: parameters that are to be predicted, on the log scale; or classes.
         classes: names of the classes of parameter `label`, where the task is a classification.
+        selected: from parameters, haplotypes and a seed to the ancestry of an example with selection, a
+            tskit.TreeSequence; None of an example that is neutral.
         theta_above: held-out examples have a theta above this (Flagel et al. scored theta > 3 only).
     """
 
@@ -42,6 +44,7 @@ class Design:
     sizes: tuple[str, ...]
     targets: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    selected: Callable[[Parameters, tuple[int, ...], int], Any] | None = None
     theta_above: float = 0.0
 
 
@@ -181,15 +184,19 @@ def simulate_trees(
     msprime = require_module("msprime", extra="population")
     parameters = draw_parameters(design, run_seed, index)
     parameters |= {name: larger * parameters[name] for name in design.sizes}
-    arguments = design.history(parameters, haplotypes or design.haplotypes)
-    if isinstance(arguments["samples"], int):
-        arguments["samples"] = [msprime.SampleSet(arguments["samples"], ploidy=1)]
-    ancestry = msprime.sim_ancestry(
-        **arguments,
-        ploidy=2,  # sizes count diploids: theta is 4 N mu
-        sequence_length=design.length,
-        random_seed=derive_seed(run_seed, design.name, "ancestry", index),
-    )
+    sampled = haplotypes or design.haplotypes
+    seed = derive_seed(run_seed, design.name, "ancestry", index)
+    ancestry = None if design.selected is None else design.selected(parameters, sampled, seed)
+    if ancestry is None:
+        arguments = design.history(parameters, sampled)
+        if isinstance(arguments["samples"], int):
+            arguments["samples"] = [msprime.SampleSet(arguments["samples"], ploidy=1)]
+        ancestry = msprime.sim_ancestry(
+            **arguments,
+            ploidy=2,  # sizes count diploids: theta is 4 N mu
+            sequence_length=design.length,
+            random_seed=seed,
+        )
     return msprime.sim_mutations(
         ancestry,
         rate=design.mutation_rate,

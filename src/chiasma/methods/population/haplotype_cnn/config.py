@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,8 +14,12 @@ from chiasma.fit.config import TrainingConfig
 class Config(_Config):
     """What is simulated, how it is encoded, which network reads it."""
 
-    target: Literal["recombination", "introgression", "demography"] = Field(
-        default="recombination", description="log rho of a region; direction of a pulse; three-epoch sizes and times"
+    shapes_simulations: ClassVar[tuple[str, ...]] = ("target", "haplotypes")
+    """Fields on which a simulated example depends: they name the cache."""
+
+    target: Literal["recombination", "introgression", "demography", "sweeps"] = Field(
+        default="recombination",
+        description="log rho of a region; direction of a pulse; three-epoch sizes and times; sweep, its kind and place",
     )
     architecture: Literal["exchangeable", "published"] = Field(
         default="exchangeable",
@@ -56,6 +60,32 @@ def published() -> Config:
     return Config(architecture="published", encoding=encoding, training=training)
 
 
+def published_introgression() -> Config:
+    """Flagel et al. 2019, introgression: rows as given, -1/1, zero padding at the end, 19 epochs."""
+    encoding = HaplotypeEncoding(sites=1201, coding="-11", orient="given", keep="first")
+    return _published("introgression", encoding, epochs=19, batch_size=256)
+
+
+def published_sweeps() -> Config:
+    """Flagel et al. 2019, sweeps: 208 haplotypes, 5,000 sites, sorted rows, -1/1, 3 epochs."""
+    encoding = HaplotypeEncoding(sites=5000, coding="-11", orient="given", order="neighbours", keep="first")
+    return _published("sweeps", encoding, epochs=3, batch_size=64)
+
+
+def published_demography() -> Config:
+    """Flagel et al. 2019, three epochs: alleles as numbers, sorted rows, 10 epochs."""
+    encoding = HaplotypeEncoding(sites=500, coding="01", orient="given", order="neighbours", keep="first")
+    return _published("demography", encoding, epochs=10, batch_size=200)
+
+
+def _published(target: str, encoding: HaplotypeEncoding, *, epochs: int, batch_size: int) -> Config:
+    training = TrainingConfig(
+        epochs=epochs, batch_size=batch_size, learning_rate=1e-3, weight_decay=0, schedule="constant", clip_norm=0
+    )
+    settings = {"target": target, "architecture": "published"}
+    return Config(**settings, encoding=encoding, training=training)  # type: ignore[arg-type]
+
+
 def tiny() -> Config:
     """For tests: a few simulations of few haplotypes."""
     training = TrainingConfig(epochs=8, batch_size=16, learning_rate=5e-3, schedule="constant")
@@ -73,7 +103,14 @@ def tiny() -> Config:
     )
 
 
-PRESETS = {"default": default, "published": published, "tiny": tiny}
+PRESETS = {
+    "default": default,
+    "published": published,
+    "published-introgression": published_introgression,
+    "published-sweeps": published_sweeps,
+    "published-demography": published_demography,
+    "tiny": tiny,
+}
 
 
 SEARCH = {"training.learning_rate": (1e-3, 2e-3, 4e-3), "dropout": (0.0, 0.1, 0.3)}

@@ -11,11 +11,12 @@ from chiasma.data.simulated import Simulated
 from chiasma.io.trees import from_tree_sequence
 from chiasma.methods.population.haplotype_cnn.config import Config, tiny
 from chiasma.simulate.coalescent import DESIGNS, Design, draw_parameters, simulate_trees
+from chiasma.simulate.sweep_design import SWEEPS
 
 
 def design(config: Config) -> Design:
     """The design behind a target."""
-    return DESIGNS[config.target]
+    return SWEEPS if config.target == "sweeps" else DESIGNS[config.target]
 
 
 def sample_sizes(config: Config) -> tuple[int, ...]:
@@ -102,7 +103,11 @@ def simulated_dataset(config: Config, run_seed: int, index: np.ndarray) -> Datas
     values = np.array([draw(config, run_seed, int(i)) for i in index])
     ids = np.array([f"{config.target}:{run_seed}:{i}" for i in index], object)
     chosen = design(config)
-    notes = {"design": chosen.source, "simulator": "msprime, standard coalescent", "run_seed": run_seed}
+    notes = {
+        "design": chosen.source,
+        "simulator": "msprime, standard coalescent" + ("; sweeps by chiasma" if chosen.selected else ""),
+        "run_seed": run_seed,
+    }
     return Dataset(
         ids=ids,
         x=Simulated(simulate, config, run_seed, index),

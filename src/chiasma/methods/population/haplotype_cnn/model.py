@@ -1,13 +1,15 @@
-"""The exchangeable network, and the published one (Flagel, Brandvain & Schrider 2019, recombination, phased)."""
+"""The exchangeable network, and the published ones (Flagel, Brandvain & Schrider 2019)."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from chiasma.methods.population.haplotype_cnn.config import Config
-from chiasma.simulate.coalescent import DESIGNS
+from chiasma.methods.population.haplotype_cnn.examples import sample_sizes
 
 _LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """Sites between the pairs whose linkage disequilibrium the exchangeable network is given."""
@@ -17,9 +19,9 @@ _GROUPS = 8
 
 def build(config: Config, outputs: int) -> nn.Module:
     """The network of a configuration; forward(alleles, positions, n_sites) -> (batch, output)."""
-    sizes = config.haplotypes or DESIGNS[config.target].haplotypes
+    sizes = sample_sizes(config)
     if config.architecture == "published":
-        return Published(sum(sizes), config.encoding.sites, outputs)
+        return Published(LAYERS[config.target], sum(sizes), config.encoding.sites, outputs)
     return Exchangeable(config, sizes, outputs)
 
 
@@ -109,33 +111,77 @@ def _gaps(positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.stack([before * mask[:, 0], after * inner], dim=1)
 
 
-class Published(nn.Module):
-    """Two branches, haplotypes as channels and positions, joined: 2 and 256 wide as published."""
+@dataclass(frozen=True)
+class Layers:
+    """A published network.
 
-    def __init__(self, haplotypes: int, sites: int, outputs: int) -> None:
+    Attributes:
+        convolutions: filters and pooling ("", max, average; two columns into one) of each, all two columns wide.
+        dropout: after each pooling.
+        places: units that read positions, and their dropout; 0 units where it reads none.
+        dense: units and dropout of each dense layer before the last.
+        penalty: L2, times the sum of squared kernel weights of all but the last layer.
+    """
+
+    convolutions: tuple[tuple[int, str], ...]
+    dropout: float
+    places: tuple[int, float]
+    dense: tuple[tuple[int, float], ...]
+    penalty: float = 0.0
+
+
+LAYERS = {
+    "recombination": Layers(((1250, ""), (256, "average"), (256, "average")), 0.25, (64, 0.1), ((256, 0.0),), 1e-4),
+    "introgression": Layers(((256, ""), (128, "average"), (128, "average")), 0.25, (0, 0.0), ((128, 0.5), (128, 0.5))),
+    "sweeps": Layers(
+        ((256, ""), (256, "max"), (256, "max"), (256, "average"), (256, "average")),
+        0.2,
+        (64, 0.1),
+        ((256, 0.25),),
+        1e-4,
+    ),
+    # the script takes the width of the first kernel as an argument; two, as of the others
+    "demography": Layers(((128, "average"),) * 4, 0.0, (32, 0.0), ((256, 0.0),)),
+}
+"""Of each target. Introgression ends in three sigmoids there; here, as all classes do, in a softmax."""
+
+
+class Published(nn.Module):
+    """Haplotypes as channels of convolutions along sites, positions beside them, joined by dense layers."""
+
+    def __init__(self, layers: Layers, haplotypes: int, sites: int, outputs: int) -> None:
         super().__init__()
-        length = ((sites - 2) // 2 - 1) // 2
-        self.haplotypes = nn.Sequential(
-            nn.Conv1d(haplotypes, 1250, 2),
-            nn.ReLU(),
-            nn.Conv1d(1250, 256, 2),
-            nn.ReLU(),
-            nn.AvgPool1d(2),
-            nn.Dropout(0.25),
-            nn.Conv1d(256, 256, 2),
-            nn.ReLU(),
-            nn.AvgPool1d(2),
-            nn.Dropout(0.25),
-            nn.Flatten(),
-        )
-        self.positions = nn.Sequential(nn.Linear(sites, 64), nn.ReLU(), nn.Dropout(0.1))
-        self.joined = nn.Sequential(nn.Linear(256 * length + 64, 256), nn.ReLU(), nn.Linear(256, outputs))
+        self.strength = layers.penalty
+        along: list[nn.Module] = []
+        channels, length = haplotypes, sites
+        for filters, pooling in layers.convolutions:
+            along += [nn.Conv1d(channels, filters, 2), nn.ReLU()]
+            channels, length = filters, length - 1
+            if pooling:
+                along += [nn.AvgPool1d(2) if pooling == "average" else nn.MaxPool1d(2), *_dropout(layers.dropout)]
+                length //= 2
+        self.haplotypes = nn.Sequential(*along, nn.Flatten())
+        units, dropped = layers.places
+        self.positions = nn.Sequential(nn.Linear(sites, units), nn.ReLU(), *_dropout(dropped)) if units else None
+        width = channels * length + units
+        dense: list[nn.Module] = []
+        for size, dropped in layers.dense:
+            dense += [nn.Linear(width, size), nn.ReLU(), *_dropout(dropped)]
+            width = size
+        self.joined = nn.Sequential(*dense, nn.Linear(width, outputs))
 
     def forward(self, alleles: torch.Tensor, positions: torch.Tensor, n_sites: torch.Tensor) -> torch.Tensor:
         """Alleles float (batch, haplotype, site), positions (batch, site); n_sites is not used."""
-        return self.joined(torch.cat([self.haplotypes(alleles), self.positions(positions)], dim=1))
+        branches = [self.haplotypes(alleles)]
+        if self.positions is not None:
+            branches.append(self.positions(positions))
+        return self.joined(torch.cat(branches, dim=1))
 
     def penalty(self) -> torch.Tensor:
-        """The published L2 penalty, 1e-4 times the sum of squared kernel weights of all but the last layer."""
+        """The published L2 penalty."""
         layers = [m for m in self.modules() if isinstance(m, (nn.Conv1d, nn.Linear))][:-1]
-        return 1e-4 * torch.stack([layer.weight.square().sum() for layer in layers]).sum()
+        return self.strength * torch.stack([layer.weight.square().sum() for layer in layers]).sum()
+
+
+def _dropout(share: float) -> list[nn.Module]:
+    return [nn.Dropout(share)] if share else []
