@@ -77,6 +77,9 @@ class Card(Config):
     rival: str = Field(description="name of the simple rival that it must face")
     transductive: bool = Field(default=False, description="places the samples of its fit and no others")
     partial: bool = Field(default=False, description="learns from samples that some of the views did not measure")
+    locates: bool = Field(
+        default=False, description="its outputs are columns along a region: scores of the intervals drawn over them"
+    )
     receptive_field: int | None = Field(default=None, description="positions one output sees at the default preset")
     parameters: dict[str, int] = Field(
         default_factory=dict, description="trainable parameters by preset, on examples.py"

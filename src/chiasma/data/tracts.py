@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -41,6 +42,30 @@ class Tracts:
         ends = np.r_[~same, True] if len(rows) else begins
         haplotype, source = rows[begins, 0].astype(np.int64), rows[begins, 3].astype(np.int64)
         return cls(haplotype, rows[begins, 1], rows[ends, 2], source, populations, n_haplotypes, float(length))
+
+    def packed(self) -> dict[str, np.ndarray]:
+        """As small named arrays, rounded to whole bases.
+
+        Returns:
+            haplotype and left, right uint32, source int8 (all by tract); extent, haplotypes and bases int64 (2,).
+        """
+        return {
+            "haplotype": self.haplotype.astype(np.uint32),
+            "left": np.round(self.left).astype(np.uint32),
+            "right": np.round(self.right).astype(np.uint32),
+            "source": self.source.astype(np.int8),
+            "extent": np.array([self.n_haplotypes, round(self.length)], np.int64),
+        }
+
+    @classmethod
+    def unpacked(cls, arrays: Mapping[str, np.ndarray], populations: tuple[str, ...] = ()) -> Self:
+        """From what `packed` gave; tracts of no whole base are left out. Sources without a name are numbered."""
+        left, right = arrays["left"].astype(np.float64), arrays["right"].astype(np.float64)
+        kept = left < right
+        rows, source = (arrays[name].astype(np.int64)[kept] for name in ("haplotype", "source"))
+        n_haplotypes, length = (int(value) for value in arrays["extent"])
+        names = populations or tuple(str(number) for number in range(int(source.max(initial=0)) + 1))
+        return cls(rows, left[kept], right[kept], source, names, n_haplotypes, float(length))
 
     def at(self, positions: np.ndarray) -> np.ndarray:
         """Source at positions, -1 where no tract lies (haplotype, position)."""

@@ -27,7 +27,9 @@ CLASSIFICATION = ("auroc", "auprc", "balanced_accuracy", "mcc", "brier", "ece", 
 REGRESSION = ("r2", "pearson", "spearman", "rmse")
 EMBEDDING = ("reconstruction_r2", "trustworthiness", "continuity", "neighbour_recall", "distance_correlation")
 """Of representations, without a target; see `chiasma.metrics.embedding`."""
-LOWER_IS_BETTER = ("brier", "ece", "rmse")
+LOCALISATION = ("auprc", "precision", "recall", "centre", "centre_error", "false_calls")
+"""Of intervals called along chromosomes; see `chiasma.metrics.localisation`."""
+LOWER_IS_BETTER = ("brier", "ece", "rmse", "centre_error", "false_calls")
 SPOKEN = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
@@ -45,6 +47,11 @@ SPOKEN = {
     "continuity": "continuity",
     "neighbour_recall": "share of nearest neighbours kept",
     "distance_correlation": "rank correlation of distances",
+    "precision": "precision",
+    "recall": "recall",
+    "centre": "sites inside a called interval",
+    "centre_error": "distance of the best interval's middle in Mb",
+    "false_calls": "chromosomes without selection but with a call",
 }
 """What people call each metric."""
 
@@ -70,7 +77,7 @@ class AnyTarget(Protocol):
 
 def higher_is_better(name: str) -> bool:
     """Whether a larger value of this metric is the better one."""
-    known = (*CLASSIFICATION, *REGRESSION, *EMBEDDING)
+    known = (*CLASSIFICATION, *REGRESSION, *EMBEDDING, *LOCALISATION)
     if name not in known:
         raise unknown_name("metric", name, known)
     return name not in LOWER_IS_BETTER

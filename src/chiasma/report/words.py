@@ -29,6 +29,11 @@ MEANING = {
     "ilisi": "sets around each cell, 0 one alone, 1 all as often; higher is better where the sets hold the same kinds",
     "kbet": "share of neighbourhoods in which the sets are mixed as in the whole",
     "neighbours_kept": "share of each cell's nearest neighbours in its own set that stay after alignment",
+    "precision": "share of the called columns that lie in the true interval",
+    "recall": "share of the true intervals' columns that are called",
+    "centre": "share of selected sites that lie in a called interval",
+    "centre_error": "distance of the best interval's middle from the site; lower is better",
+    "false_calls": "share of chromosomes without selection that have a called interval; lower is better",
     "loglik": "mean log-probability of the truth; higher is better",
 }
 NOT_RECORDED = "not recorded"

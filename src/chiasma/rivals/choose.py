@@ -45,7 +45,8 @@ def rivals_for(
         raise UsageError("without a target there is nothing to rival", expected="labels or tracks")
     if motifs is not None and not isinstance(data.x, Sequences):
         raise UsageError("motifs are of use for sequences only", where="--motifs", got=type(data.x).__name__)
-    rivals = track_rivals() if isinstance(data.x, Tracks) else [Majority(), *_of_kind(data, motifs)]
+    own = isinstance(data.x, Tracks) or _along_chromosomes(data)  # what is said of every place is among theirs
+    rivals = _of_kind(data, motifs) if own else [Majority(), *_of_kind(data, motifs)]
     names, optional = [rival.name for rival in rivals], _optional(data)
     asked = [name for name in (card_rival, *named) if name is not None]
     if data.target.kind == "regression":
@@ -64,6 +65,11 @@ def _optional(data: Dataset) -> dict[str, Rival]:
     return optional_matrix_rivals(data) if isinstance(data.x, Matrix | Views) else {}
 
 
+def _along_chromosomes(data: Dataset) -> bool:
+    """Whether the labels are columns along simulated chromosomes."""
+    return isinstance(data.x, Simulated) and data.target.kind == "multilabel"
+
+
 def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
     if isinstance(data.x, Sequences):
         form = "linear" if data.target.kind == "regression" else "logistic"
@@ -76,6 +82,12 @@ def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
         return found
     if is_grids(data):
         return grid_rivals()
+    if isinstance(data.x, Tracks):
+        return track_rivals()
+    if _along_chromosomes(data):
+        from chiasma.rivals.painted import painted_rivals
+
+        return painted_rivals()
     if isinstance(data.x, Simulated):
         from chiasma.rivals.haplotypes import haplotype_rivals
 

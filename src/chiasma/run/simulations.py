@@ -13,6 +13,7 @@ import numpy as np
 from chiasma.core.errors import UsageError
 from chiasma.core.files import text_hash
 from chiasma.data.simulated import Simulated
+from chiasma.data.split import PARTS
 from chiasma.run.executor import stream
 from chiasma.run.shards import read_shard, write_shard
 
@@ -21,12 +22,19 @@ SHARD = 256
 
 Example = dict[str, np.ndarray]
 
+_SHAPES_NOTHING = {"training", "cache", *(f"{part}_examples" for part in PARTS)}
+"""Fields on which no example depends."""
+
 
 def content_key(x: Simulated) -> str:
-    """Names what is simulated: simulator, fields of the configuration that shape it, run seed, msprime's version."""
+    """Names what is simulated: simulator, fields of the configuration that shape it, run seed, msprime's version.
+
+    A configuration names these fields in `shapes_simulations`; where it does not, all count but those of the training.
+    """
     from importlib import metadata
 
-    shape = [getattr(x.config, name, None) for name in ("target", "haplotypes")]
+    fields = [name for name in getattr(type(x.config), "model_fields", ()) if name not in _SHAPES_NOTHING]
+    shape = [getattr(x.config, name, None) for name in getattr(x.config, "shapes_simulations", fields)]
     try:
         version = metadata.version("msprime")
     except metadata.PackageNotFoundError:
@@ -121,8 +129,8 @@ def fill(x: Simulated, folder: Path, *, part: tuple[int, int], executor: str, wo
 
 def _pack(example: Example) -> Example:
     """Alleles without missing ones as bits, eight a byte."""
-    alleles = example["alleles"]
-    if alleles.size and alleles.min() < 0:
+    alleles = example.get("alleles")
+    if alleles is None or (alleles.size and alleles.min() < 0):
         return example
     packed = {name: value for name, value in example.items() if name != "alleles"}
     return {**packed, "bits": np.packbits(alleles.astype(np.uint8), axis=1), "shape": np.array(alleles.shape)}

@@ -9,6 +9,7 @@ every individual forward. Hamid et al. (2023) simulated the same history forward
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,12 @@ def _founded(haplotypes: int, length: float) -> Any:
     """Tables of a sample without history, populations named."""
     if haplotypes < 2:
         raise InputError("too few haplotypes", got=haplotypes, expected="2 or more")
+    return _sample(haplotypes, length).copy()
+
+
+@lru_cache(maxsize=4)
+def _sample(haplotypes: int, length: float) -> Any:
+    """Such tables, made once: msprime takes longer over them than over some samples' history."""
     msprime = require_module("msprime", extra="population")
     demography = msprime.Demography()
     for name in ("admixed", *SOURCES):

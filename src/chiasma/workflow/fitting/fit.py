@@ -299,6 +299,10 @@ def _evaluation_stage(job: Job, prepared: Prepared, fitted: Fitted, run: RunFold
             facing: dict[str, Any] = {"card_rival": card_rival, "named": named, "out_of_fold": matrix}
             opponents = face_rivals(prepared, job.options, **facing, folder=run.work)
     with run.stage("evaluate"):
+        if job.method.card.locates:
+            from chiasma.workflow.evaluating.located import evaluate_located
+
+            return evaluate_located(fitted, prepared, opponents, job.options, folder=run.work)
         evaluate(fitted, prepared, opponents, job.options, folder=run.work)
 
 

@@ -43,11 +43,13 @@ def keep_simulations(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
         return
     held = data.take(rows)
     names, values = statistics_of(fitted.config, held)
-    arrays = {
-        "values": values,
-        "scores": apply_calibration(fitted, fitted.scores(held, device=options.device)),
-        "truth": held.target.values,
-    }
+    if fitted.method.card.locates:
+        from chiasma.workflow.evaluating.located import best_answers
+
+        scores, truth = best_answers(fitted, held, device=options.device)
+    else:
+        scores, truth = apply_calibration(fitted, fitted.scores(held, device=options.device)), held.target.values
+    arrays = {"values": values, "scores": scores, "truth": truth}
     examples: Any = _examples(fitted.config)
     if hasattr(examples, "parameters"):
         drawn = [examples.parameters(fitted.config, held.x.run_seed, int(index)) for index in held.x.index]  # type: ignore[union-attr]

@@ -1,0 +1,157 @@
+"""The task: painted chromosomes, simulated or called, through the one encoder to either network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import nll_loss
+
+from chiasma.core.errors import InputError
+from chiasma.core.rng import generator
+from chiasma.data.dataset import Dataset
+from chiasma.data.simulated import Simulated
+from chiasma.data.split import Split
+from chiasma.data.tracts import Tracts
+from chiasma.encode.painted import column_statistics, fit_rows, mirrored, paint
+from chiasma.fit.task import Batch
+from chiasma.methods.population.painted_chromosomes.config import Config
+from chiasma.methods.population.painted_chromosomes.examples import column_names, site_columns
+from chiasma.methods.population.painted_chromosomes.model import Detector, box_scores, heat_scores
+from chiasma.run.simulations import kept
+
+_PREDICT_BATCH = 100
+
+
+class PaintedTask:
+    """Batches of chromosomes and the column of the selected site.
+
+    Encoded chromosomes are held once made, images as bits, so that later passes only read them.
+
+    Args:
+        config: of the method.
+        data: Simulated examples, or windows of called chromosomes addressed the same way.
+        split: parts; None makes one part "all".
+        executor: where simulations run.
+        workers: processes.
+    """
+
+    def __init__(
+        self, config: Config, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
+    ) -> None:
+        if not isinstance(data.x, Simulated):
+            raise InputError(
+                "painted chromosomes are needed", got=type(data.x).__name__, do="see chiasma show painted-chromosomes"
+            )
+        self.config, self.data = config, data
+        self.columns = tuple(f"p_{name}" for name in column_names(config.columns))
+        self.parts = {"all": np.arange(len(data))} if split is None else {p: split.where(p) for p in split.sizes()}
+        folder = Path(config.cache) if config.cache and split is not None else None
+        shared = data.x.keeper is not None
+        self.x = data.x if shared else kept(data.x, folder, executor=executor, workers=workers)
+        self._encoded: dict[int, np.ndarray] = {}
+        self._site = site_columns(config, data.columns["position"]) if "position" in data.columns else None
+
+    def meta(self) -> dict[str, Any]:
+        """Nothing is learnt besides weights."""
+        return {}
+
+    def _size(self, part: str) -> int:
+        return self.config.training.batch_size if part == "train" else _PREDICT_BATCH
+
+    def n_batches(self, part: str) -> int:
+        """Batches in one pass over `part`; 0 where it has no example."""
+        return math.ceil(len(self.parts.get(part, ())) / self._size(part))
+
+    def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
+        """Batches with statistics (batch, channel, column) or pixels int8 (batch, row, column), and site if known.
+
+        `site` is in columns from the beginning of the chromosome (batch,), NaN where nothing is selected.
+        """
+        index = self.parts.get(part, np.zeros(0, np.int64))
+        training = part == "train" and epoch > 0
+        rng = generator(seed, "train", epoch)
+        if training:
+            index = rng.permutation(index)
+        turned = rng.random(len(index)) < 0.5 if training and self.config.mirror else np.zeros(len(index), bool)
+        name = "pixels" if self.config.network == "detector" else "statistics"
+        size = self._size(part)
+        for begin in range(0, len(index), size):
+            rows, turn = index[begin : begin + size], turned[begin : begin + size]
+            encoded = self._rows(rows)
+            batch = {name: torch.from_numpy(np.stack([self._turn(x) if t else x for x, t in zip(encoded, turn)]))}
+            if self._site is not None:
+                site = np.where(turn, self.config.columns - self._site[rows], self._site[rows])
+                batch["site"] = torch.from_numpy(site)
+            yield batch
+
+    def _rows(self, rows: np.ndarray) -> list[np.ndarray]:
+        missing = [int(row) for row in rows if int(row) not in self._encoded]
+        for row, example in zip(missing, self.x.take(np.array(missing, np.int64))):
+            self._encoded[row] = self._encode(example)
+        found = [self._encoded[int(row)] for row in rows]
+        if self.config.network == "heat-map":
+            return found
+        shape = self.config.haplotypes, self.config.columns
+        bits = [np.unpackbits(one, axis=2, count=shape[1]).astype(np.int8) for one in found]
+        return [one[0] - one[1] for one in bits]
+
+    def _encode(self, example: dict[str, np.ndarray]) -> np.ndarray:
+        """Statistics of the source, or two bit planes: pixels of it, and pixels of others."""
+        source = int(example.get("painted", 0))
+        tracts = Tracts.unpacked(example)
+        if self.config.network == "heat-map":
+            return column_statistics(tracts, source=source, columns=self.config.columns).values
+        image = fit_rows(paint(tracts, source=source, columns=self.config.columns), self.config.haplotypes)
+        return np.stack([np.packbits(image == colour, axis=1) for colour in (1, 0)])
+
+    def _turn(self, encoded: np.ndarray) -> np.ndarray:
+        return mirrored(encoded) if self.config.network == "heat-map" else encoded[:, ::-1]
+
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """Minus the log-probability of the site's column; or the detector's own."""
+        site, columns = batch["site"], self.config.columns
+        column = torch.where(site.isnan(), columns, site.nan_to_num().floor()).clamp(0, columns).long()
+        if self.config.network == "heat-map":
+            return nll_loss(model(batch["statistics"]), column)
+        labels = []
+        for one in column.tolist():
+            there = [] if one == columns else [one]
+            low = torch.tensor([max(at - self.config.box // 2, 0) for at in there], device=site.device)
+            high = torch.tensor([min(at + self.config.box // 2 + 1, columns) for at in there], device=site.device)
+            middle, width = (low + high) / 2 / columns, (high - low) / columns
+            half, whole = torch.full_like(middle, 0.5), torch.ones_like(middle)
+            boxes = torch.stack([middle, half, width, whole], dim=1).float()
+            labels.append(
+                {"class_labels": torch.zeros(len(there), dtype=torch.long, device=site.device), "boxes": boxes}
+            )
+        inner = cast(Detector, getattr(model, "module", model))
+        return inner.loss(batch["pixels"].float(), labels)
+
+    def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
+        """Score of each column: that of the best interval drawn over it."""
+        if self.config.network == "heat-map":
+            scores = heat_scores(model(batch["statistics"]), self.config.box)
+        else:
+            logits, boxes = model(batch["pixels"].float())
+            scores = box_scores(logits, boxes, self.config.columns)
+        return dict(zip(self.columns, scores.detach().cpu().numpy().T, strict=True))
+
+
+def make_task(
+    config: Config,
+    data: Dataset,
+    split: Split | None,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    executor: str = "serial",
+    workers: int = 1,
+) -> PaintedTask:
+    """The task of a configuration on simulated examples or on windows of called chromosomes."""
+    del meta
+    return PaintedTask(config, data, split, executor=executor, workers=workers)
