@@ -122,7 +122,8 @@ def _evaluation(run: Run) -> Iterator[str]:
     conformal = run.metrics.get("conformal") or {}
     if is_number(conformal.get("alpha")) and is_number(conformal.get("coverage")):
         promised, covered = 1 - conformal["alpha"], conformal["coverage"]
-        yield f"Mondrian conformal sets meant to hold {promised:.0%} held {covered:.1%} of the test part."
+        sets = "Conformal intervals by region" if "regions" in conformal else "Mondrian conformal sets"
+        yield f"{sets} meant to hold {promised:.0%} held {covered:.1%} of the test part."
 
 
 def _comparison(run: Run) -> Iterator[str]:

@@ -69,7 +69,7 @@ class Fitted:
         own = self.model.state_dict()
         model.load_state_dict({key: own[key] for key in model.state_dict()}, assign=True)
         target = Target(self.target.kind, np.zeros(0), names, self.target.unit)
-        return Fitted(self.method, self.config, target, model, {**self.meta, "task": task})
+        return Fitted(self.method, self.config, target, model, {**self.meta, "task": task, "head": name})
 
     def scores(self, data: Dataset, *, device: str = "auto", executor: str = "serial", workers: int = 1) -> np.ndarray:
         """Probabilities or values (example, output) on new data, before calibration; without a target, factors.

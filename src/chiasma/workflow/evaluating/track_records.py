@@ -15,6 +15,8 @@ from chiasma.data.results import Estimate
 from chiasma.data.tracks import Tracks
 from chiasma.stats.bootstrap import interval
 from chiasma.stats.track_scores import TrackScores
+from chiasma.uncertainty.region_intervals import RegionIntervals
+from chiasma.workflow.evaluating.track_intervals import SOURCE
 
 TABLE = "tracks.tsv"
 _SHOWN = 24
@@ -30,12 +32,18 @@ class Judged:
         dataset: its windows.
         index: of those of the test part (example,).
         scores: of the method and its rivals.
+        intervals: of the method's predictions, or None.
+        covered: share of the test part's bins that they hold (track,).
+        reason: why there are none.
     """
 
     genome: str
     dataset: Dataset
     index: np.ndarray
     scores: dict[str, TrackScores]
+    intervals: RegionIntervals | None
+    covered: np.ndarray
+    reason: str
 
     @property
     def unit(self) -> np.ndarray:
@@ -59,7 +67,8 @@ def write_records(
 def track_table(judged: list[Judged], method: str) -> dict[str, np.ndarray]:
     """Columns of tracks.tsv (track,); of several genomes the name of each stands before its tracks'."""
     tables = [_genome_table(found, method) for found in judged]
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    names = [name for name in tables[0] if all(name in table for table in tables)]
+    return {name: np.concatenate([table[name] for table in tables]) for name in names}
 
 
 def _genome_table(found: Judged, method: str) -> dict[str, np.ndarray]:
@@ -69,6 +78,8 @@ def _genome_table(found: Judged, method: str) -> dict[str, np.ndarray]:
     for key in ("value", "low", "high"):
         columns["pearson" if key == "value" else key] = np.array([getattr(one, key) for one in own.pearson])
     columns["r2"] = own.r2
+    if found.intervals is not None:
+        columns["covered"] = found.covered
     rivals = {name: scores for name, scores in found.scores.items() if name != method}
     return columns | {
         f"pearson of {name}": np.array([one.value for one in scores.pearson]) for name, scores in rivals.items()
@@ -118,9 +129,29 @@ def _document(judged: list[Judged], method: str, *, seed: int) -> dict[str, Any]
     extra["by_track"] = _by_track(judged, method)
     if len(judged) > 1:
         extra["genomes"] = {found.genome: _genome(found, method) for found in judged}
-    extra["conformal"] = {"reason": "sets for bins along a window are not made"}
+    extra["conformal"] = _conformal(judged)
     rivals = {name: found for name, found in figures.items() if name != method}
     return metrics_document(figures[method], rivals, extra=extra)
+
+
+def _conformal(judged: list[Judged]) -> dict[str, Any]:
+    """How often intervals hold the bins of the test part, or why there are none."""
+    made = [found for found in judged if found.intervals is not None]
+    if not made:
+        return {"reason": "; ".join(dict.fromkeys(found.reason for found in judged))}
+    known = np.concatenate([found.covered for found in made])
+    first = made[0].intervals
+    assert first is not None
+    record: dict[str, Any] = {"alpha": first.alpha_, "coverage": float(known.mean()), "source": SOURCE}
+    record["of"] = "a bin of a window of a region not seen"
+    least, most = (float(value) for value in np.quantile(known, (0.05, 0.95)))
+    record["coverage of tracks"] = f"{least:.1%} to {most:.1%} (5th and 95th percentile of {len(known):,} tracks)"
+    record["regions"] = ", ".join(
+        f"{found.genome} {found.intervals.regions_}".strip() for found in made if found.intervals is not None
+    )
+    if len(made) < len(judged):
+        record["without intervals"] = "; ".join(f"{one.genome}: {one.reason}" for one in judged if one not in made)
+    return record
 
 
 def _figures(judged: list[Judged], name: str) -> dict[str, Estimate]:

@@ -20,6 +20,8 @@ from chiasma.data.split import Split
 from chiasma.data.tracks import Tracks
 from chiasma.rivals.base import Rival
 from chiasma.stats.track_scores import UnitMoments, UnitSums, score_tracks
+from chiasma.uncertainty.region_intervals import RegionIntervals
+from chiasma.workflow.evaluating.track_intervals import INTERVALS, track_intervals
 from chiasma.workflow.evaluating.track_records import Judged, track_table, write_records
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.options import FitOptions
@@ -46,16 +48,18 @@ def evaluate_tracks(fitted: Fitted, prepared: Prepared, options: FitOptions, *, 
     from chiasma.plot.style import save_figure
     from chiasma.plot.tracks import track_bars, window_tracks
 
-    fitted.save(folder)
     method = fitted.method.name
     cost: dict[str, dict[str, Any]] = {}
     judged = []
     for name, one, part in _genomes(fitted, prepared):
         found, spent = _judge(name, one, part, options, card_rival=card_rival, folder=folder)
         judged.append(found)
+        if found.intervals is not None:
+            fitted.meta.setdefault(INTERVALS, {})[name] = found.intervals.to_dict()
         for rival, seconds in spent.items():
             before = cost.get(rival, {})
             cost[rival] = {**seconds, **{key: before.get(key, 0) + seconds[key] for key in ("cpu_seconds", "seconds")}}
+    fitted.save(folder)
     _write_windows(folder, judged)
     write_records(folder, judged, method=method, seed=options.seed, cost=cost)
     rivals = [rival for rival in judged[0].scores if rival != method]
@@ -99,11 +103,13 @@ def _judge(
     predictors: dict[str, Any] = {fitted.method.name: partial(fitted.scores, device=options.device)}
     rivals, cost = _fit_rivals(prepared, options, card_rival=card_rival) if options.rivals else ([], {})
     predictors |= {rival.name: rival.predict for rival in rivals}
-    sums = _measure(dataset, index, predictors, path=folder / array_name(genome), first=fitted.method.name)
+    made, reason = track_intervals(fitted, prepared, options)
+    path = folder / array_name(genome)
+    sums, covered = _measure(dataset, index, predictors, path=path, first=fitted.method.name, intervals=made)
     seed = derive_seed(options.seed, genome) if genome else options.seed
     common: dict[str, Any] = {"unit_name": dataset.unit_name, "seed": seed, "draws": options.draws}
     scores = {name: score_tracks(found, dataset.unit[index], **common) for name, found in sums.items()}
-    return Judged(genome, dataset, index, scores), cost
+    return Judged(genome, dataset, index, scores, made, covered, reason), cost
 
 
 def _fit_rivals(
@@ -123,15 +129,25 @@ def _fit_rivals(
 
 
 def _measure(
-    dataset: Dataset, index: np.ndarray, predictors: dict[str, Any], *, path: Path, first: str
-) -> dict[str, UnitSums]:
-    """Sums of every predictor on the test windows; the values of the first go to disk as they come."""
+    dataset: Dataset,
+    index: np.ndarray,
+    predictors: dict[str, Any],
+    *,
+    path: Path,
+    first: str,
+    intervals: RegionIntervals | None,
+) -> tuple[dict[str, UnitSums], np.ndarray]:
+    """Sums of every predictor on the test windows, and the share of bins that the intervals of the first hold (track,).
+
+    The values of the first go to disk as they come.
+    """
     unit = dataset.unit[index]
     centre = np.mean([np.asarray(dataset.target.values[row], np.float64).mean(axis=0) for row in index[:64]], axis=0)
     moments = {name: UnitMoments(unit, centre) for name in predictors}
     shape = (len(index), *dataset.target.values.shape[1:])
     draft = path.with_name(path.name + ".partial")
     kept = np.lib.format.open_memmap(draft, "w+", np.float16, shape)  # type: ignore[no-untyped-call]
+    held = np.zeros(shape[2])
     for start, part in chunks(dataset, index):
         for name, predict in predictors.items():
             values = predict(part)
@@ -140,10 +156,13 @@ def _measure(
             moments[name].add(start, part.target.values, values)
             if name == first:
                 kept[start : start + len(values)] = values
+                if intervals is not None:
+                    low, high = intervals.intervals(values)
+                    held += ((part.target.values >= low) & (part.target.values <= high)).mean(axis=1).sum(axis=0)
     kept.flush()
     del kept
     draft.replace(path)
-    return {name: found.sums() for name, found in moments.items()}
+    return {name: found.sums() for name, found in moments.items()}, held / len(index)
 
 
 def _write_windows(folder: Path, judged: list[Judged]) -> None:

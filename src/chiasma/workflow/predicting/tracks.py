@@ -18,6 +18,7 @@ from chiasma.data.tracks import Tracks
 from chiasma.encode.squash import unsquash
 from chiasma.io.bed import read_bed
 from chiasma.io.genome import Genome, open_genome
+from chiasma.uncertainty.region_intervals import RegionIntervals
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.method import load_method
 from chiasma.workflow.model import OwnModel
@@ -51,7 +52,8 @@ def predict_tracks(
         tracks: those wanted; by default all.
 
     Returns:
-        One row a bin: id, chrom, start, end, yhat_TRACK; and what was skipped.
+        One row a bin: id, chrom, start, end, yhat_TRACK, and low_TRACK and high_TRACK where the fit learnt intervals;
+        and what was skipped.
 
     Raises:
         UsageError: no such track, several for a format that holds one, or no input.
@@ -71,6 +73,8 @@ def predict_tracks(
     windows, first, last = _tiles(stretches, meta)
     whole = table_of(meta)
     table = whole.take(wanted)
+    state = fitted.meta.get("intervals", {}).get(fitted.meta.get("head", ""))
+    spans = None if state is None else RegionIntervals.from_dict(state, tracks=wanted)
     bins, rows = [], []
     each = (meta["length"] // meta["bin"] - 2 * meta["crop"]) * len(names)
     step = max(1, min(_WINDOWS, _VALUES // each))
@@ -79,7 +83,9 @@ def predict_tracks(
         here = windows.take(chosen)
         x = Tracks(genome.windows(here), meta["bin"], meta["crop"], whole, here)
         data = Dataset(here.names, x, Target("none", np.zeros(0), ()), np.arange(len(here)))
-        values = unsquash(fitted.scores(data, device=device)[:, :, wanted], table)
+        found = fitted.scores(data, device=device)[:, :, wanted]
+        kinds = [found] if spans is None else [found, *spans.intervals(found)]
+        values = np.stack([unsquash(kind, table) for kind in kinds], axis=-1)  # (window, bin, track, kind)
         begin = here.start[:, None] + (meta["crop"] + np.arange(x.bins)) * meta["bin"]
         inside = (begin < last[chosen, None]) & (begin + meta["bin"] > first[chosen, None])
         bins.append((np.repeat(here.chrom, inside.sum(axis=1)), begin[inside]))
@@ -89,7 +95,9 @@ def predict_tracks(
     end = np.minimum(begin + meta["bin"], genome.lengths[genome.contig_indices(chrom)])
     places, values = make_intervals(chrom, begin, end), np.concatenate(rows)
     columns: dict[str, Any] = {"id": places.names.astype(str), "chrom": chrom.astype(str), "start": begin, "end": end}
-    columns |= {f"yhat_{names[track]}": values[:, column] for column, track in enumerate(wanted)}
+    for column, track in enumerate(wanted):
+        labels = ("yhat", "low", "high")[: values.shape[2]]
+        columns |= {f"{kind}_{names[track]}": values[:, column, number] for number, kind in enumerate(labels)}
     if output is not None:
         write_table(output, columns, intervals=places, fasta=inputs.get("fasta") or inputs.get("input"))
     return columns, skips
