@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from chiasma.core.errors import UsageError
+from chiasma.core.errors import FitWarning, UsageError
 from chiasma.methods.omics.mofa import device as mofa_device
-from chiasma.methods.omics.mofa.config import Config
-from chiasma.methods.omics.mofa.device import TensorEngine, pick_engine
+from chiasma.methods.omics.mofa.device import TensorEngine
 from chiasma.methods.omics.mofa.examples import example
 from chiasma.methods.omics.mofa.model import Mofa
 from chiasma.stats.mofa.fit import Ascent, Rules
@@ -92,7 +91,7 @@ def as_if_cuda(monkeypatch):
 
 def test_the_estimator_takes_the_device(as_if_cuda):
     values = {name: block for name, block in whole_or_absent().items() if name != "mutation"}
-    one = Mofa(factors=4, device="cuda").fit(values)
+    one = Mofa(factors=4).fit(values, device="cuda")
     two = Mofa(factors=4).fit(values)
     np.testing.assert_allclose(one.elbo_, two.elbo_, rtol=1e-9)
     np.testing.assert_allclose(one.transform(values), two.factors_, atol=1e-8)
@@ -101,20 +100,31 @@ def test_the_estimator_takes_the_device(as_if_cuda):
 
 def test_what_only_the_cpu_fits_is_refused_and_auto_goes_there(as_if_cuda):
     values = {name: block.values.copy() for name, block in example(0).x.blocks.items()}
-    with pytest.raises(UsageError, match=r"(?s)view rna: .*only the CPU.*some values missing.*device=cpu"):
-        Mofa(factors=4, device="cuda").fit(values)
+    with pytest.raises(UsageError, match=r"(?s)view rna: .*only the CPU.*some values missing.*device cpu"):
+        Mofa(factors=4).fit(values, device="cuda")
     with pytest.raises(UsageError, match=r"(?s)view mutation.*a bernoulli likelihood"):
-        Mofa(factors=4, device="cuda").fit(whole_or_absent())
-    np.testing.assert_array_equal(
-        Mofa(factors=4, device="auto").fit(values).elbo_, Mofa(factors=4, device="cpu").fit(values).elbo_
-    )
-    with pytest.raises(UsageError, match="chosen on the CPU"):
-        Mofa(choose_from=(1, 2), device="cuda").fit(values)
+        Mofa(factors=4).fit(whole_or_absent(), device="cuda")
+    with pytest.warns(FitWarning, match=r"on the CPU.*view rna: \d+ samples with some values.*view mutation: a bern"):
+        auto = Mofa(factors=4).fit(values, device="auto")
+    assert len(auto.remarks_) == 1
+    np.testing.assert_array_equal(auto.elbo_, Mofa(factors=4).fit(values).elbo_)
+
+
+def test_the_number_of_factors_is_chosen_on_the_cpu_and_fitted_on_the_gpu(as_if_cuda):
+    values = {name: block for name, block in whole_or_absent().items() if name != "mutation"}
+    one = Mofa(choose_from=(2, 3)).fit(values, device="cuda")
+    two = Mofa(choose_from=(2, 3)).fit(values)
+    assert vars(one.choice_) == vars(two.choice_) and not one.remarks_
+    np.testing.assert_allclose(one.elbo_, two.elbo_, rtol=1e-9)
+    assert not np.array_equal(one.elbo_, two.elbo_)
 
 
 def test_without_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert pick_engine("auto", ["a"]) is Ascent and pick_engine("cpu", ["a"]) is Ascent
+    values = {name: block.values for name, block in example(0).x.blocks.items()}
+    plain = Mofa(factors=4).fit(values)
+    assert np.array_equal(Mofa(factors=4).fit(values, device="auto").elbo_, plain.elbo_) and not plain.remarks_
     with pytest.raises(UsageError, match="no such device"):
-        pick_engine("cuda", ["a"])
-    assert Config().device == "cpu"
+        Mofa().fit(values, device="cuda")
+    with pytest.raises(UsageError, match="float64"):
+        Mofa().fit(values, device="mps")

@@ -94,6 +94,10 @@ class NotTrainedError(RunError):
     """A prediction was asked of a model that has no trained weights."""
 
 
+class FitWarning(UserWarning):
+    """What the user of a fit must know of it; estimators list it in `remarks_` too, from where a run takes it."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None if none is close."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -77,7 +77,10 @@ class Representation(Protocol):
     """
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from a table, or a mapping of tables (sample, feature); may take `groups`, `study`."""
+        """Learn from a table, or a mapping of tables (sample, feature); may take `groups`, `study`, `device`.
+
+        What its user must know of this fit, such as that nothing was found, it may list in `remarks_`.
+        """
         ...
 
     def transform(self, X: Any) -> np.ndarray:
@@ -136,7 +139,7 @@ def _asked(function: Callable[..., Any], **known: Any) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name in wanted and value is not None}
 
 
-def fit_representation(model: Any, data: Dataset, x: Any, *, procedure: bool, seed: int) -> Any:
+def fit_representation(model: Any, data: Dataset, x: Any, *, procedure: bool, seed: int, device: str = "auto") -> Any:
     """Fit a method without a target to all samples given.
 
     Args:
@@ -145,7 +148,8 @@ def fit_representation(model: Any, data: Dataset, x: Any, *, procedure: bool, se
         x: the same as tables, for an estimator.
         procedure: which of both it is.
         seed: for a procedure.
+        device: auto, cpu, cuda or mps, for an estimator that asks for it.
     """
     if procedure:
         return model.fit(replace(data, target=Target("none", np.zeros(0), ())), seed=seed)
-    return model.fit(x, **_asked(model.fit, groups=data.unit, study=data.columns.get(STUDY)))
+    return model.fit(x, **_asked(model.fit, groups=data.unit, study=data.columns.get(STUDY), device=device))

@@ -99,6 +99,11 @@ class Run:
         return found if isinstance(found, int) else None
 
     @property
+    def remarks(self) -> list[str]:
+        """What the fit said of itself, such as that it found nothing."""
+        return [str(line) for line in (self.model.get("meta") or {}).get("remarks") or []]
+
+    @property
     def pairs(self) -> list[dict[str, Any]]:
         """Paired differences (a, b, metric, value, low, high, p), those of the method first and from its side."""
         rows = [row for row in self.compare.get("pairs") or [] if isinstance(row, dict)]

@@ -72,7 +72,7 @@ def compare(
     else:
         if any(find_card(_method_of(name)).transductive for name in methods):
             chosen = chosen.replace(undivided=True)
-        if {_takes_partial(name) for name in methods} == {True, False}:
+        if any(find_card(_method_of(name)).partial for name in methods) and not all(map(_takes_partial, methods)):
             chosen = chosen.replace(complete=True)  # all methods and rivals have the same samples
         _refuse_tracks(find_card(_method_of(name)).data for name in methods)
         given = {name: _inputs_of(name, methods, inputs or {}) for name in methods}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chiasma.core.errors import FitWarning
 from chiasma.core.files import read_json, write_json
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Views
@@ -98,11 +100,13 @@ def cross_validation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     shown = [name for name, has in test.present().items() if has.any()] if isinstance(test, Views) else None
 
     def make() -> Any:
-        return build_model(fitted.method, fitted.config, classes=True, seed=options.seed)
+        return build_model(fitted.method, fitted.config, classes=True, seed=options.seed, device=options.device)
 
-    found = cross_validate(make, part, seed=options.seed, folds=options.folds, repeats=options.repeats, shown=shown)
-    save_out_of_fold(folder, found, part)
-    chance = permuted(make, part, found, seed=options.seed, permutations=options.permutations)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # the fit itself says so, once
+        found = cross_validate(make, part, seed=options.seed, folds=options.folds, repeats=options.repeats, shown=shown)
+        save_out_of_fold(folder, found, part)
+        chance = permuted(make, part, found, seed=options.seed, permutations=options.permutations)
     write_json(folder / "cross_validation.json", {**found.to_dict(), **chance})
 
 

@@ -38,8 +38,8 @@ class Headed:
         head_: the logistic regression on standardised factors.
     """
 
-    def __init__(self, embedding: Any, *, procedure: bool = False, seed: int = 1) -> None:
-        self.embedding, self.procedure, self.seed = embedding, procedure, seed
+    def __init__(self, embedding: Any, *, procedure: bool = False, seed: int = 1, device: str = "auto") -> None:
+        self.embedding, self.procedure, self.seed, self.device = embedding, procedure, seed, device
 
     def fit(self, X: Any, y: Any, *, groups: Any = None, study: Any = None) -> Self:
         """Learn factors of X (a table, a mapping of tables, Matrix or Views), then classes y (sample,) from them.
@@ -53,7 +53,7 @@ class Headed:
         unit = np.arange(len(codes)) if groups is None else np.asarray(groups)
         columns = {} if study is None else {STUDY: np.asarray(study, dtype=object)}
         data = Dataset(np.arange(len(codes)), as_noun(X), Target("none", np.zeros(0), ()), unit, columns=columns)
-        fit_representation(self.embedding, data, X, procedure=self.procedure, seed=self.seed)
+        fit_representation(self.embedding, data, X, procedure=self.procedure, seed=self.seed, device=self.device)
         factors = factors_of(self.embedding, X, study=study)
         self.centre_, spread = factors.mean(axis=0), factors.std(axis=0)
         # A factor that died holds rounding noise only; standardised, it would speak as loud as the others.
@@ -116,11 +116,11 @@ class Headed:
         return Held(np.nan_to_num((factors - self.centre_) / self.scale_, nan=0.0))
 
 
-def build_model(method: Method, config: Config, *, classes: bool, seed: int) -> Any:
+def build_model(method: Method, config: Config, *, classes: bool, seed: int, device: str = "auto") -> Any:
     """A fresh model of a matrix method; a representation gets a head where there are classes to tell apart."""
     model = method.module("model").build(config)
     if classes and method.card.represents:
-        return Headed(model, procedure=method.card.contract == "procedure", seed=seed)
+        return Headed(model, procedure=method.card.contract == "procedure", seed=seed, device=device)
     return model
 
 

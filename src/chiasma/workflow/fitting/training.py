@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chiasma.core.config import Config
-from chiasma.core.errors import list_some
+from chiasma.core.errors import FitWarning, list_some
 from chiasma.data.dataset import Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
@@ -55,7 +56,7 @@ def train_method(
         model, meta, cost = _train_procedure(method, config, prepared, options)
     else:
         config = _seeded(config, options)
-        model, meta, cost = _train_estimator(method, config, prepared, seed=options.seed)
+        model, meta, cost = _train_estimator(method, config, prepared, options)
     cost = {"cpu_seconds": cpu_time() - cpu, "seconds": time.perf_counter() - wall, **cost}
     return Fitted(method, config, empty, model, {**meta, "length": options.length}), cost
 
@@ -145,29 +146,31 @@ def _seeded(config: Config, options: FitOptions) -> Config:
 
 
 def _train_estimator(
-    method: Method, config: Config, prepared: Prepared, *, seed: int
+    method: Method, config: Config, prepared: Prepared, options: FitOptions
 ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     part = prepared.dataset.take(training_part(prepared))
     classes = part.target.kind in ("binary", "multiclass")
-    model = build_model(method, config, classes=classes, seed=seed)
+    seed, device = options.seed, options.device
+    model = build_model(method, config, classes=classes, seed=seed, device=device)
     meta: dict[str, Any] = {"features": _feature_names(part.x)}
-    with refusals(method.name):
+    with refusals(method.name), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # its words are among the remarks
         if part.target.kind == "none":
             procedure = method.card.contract == "procedure"
-            fit_representation(model, part, as_frames(part.x), procedure=procedure, seed=seed)
+            fit_representation(model, part, as_frames(part.x), procedure=procedure, seed=seed, device=device)
         else:
             names = np.asarray(part.target.names, dtype=object)
             y = names[part.target.values] if classes else part.target.values
             fit_estimator(model, as_frames(part.x), y, unit=part.unit, study=part.columns.get(STUDY))
     if method.card.represents:
         meta["factors"] = factor_names(representation_of(model))
-    cost: dict[str, Any] = {"parameters": None}
-    if counted := component_facts(config, model):
-        remarks = component_remarks(counted)
-        cost |= {"components": counted, **({"remarks": remarks} if remarks else {})}
-        for remark in remarks:
-            print(remark, file=sys.stderr, flush=True)
-    return model, meta, cost
+    counted = component_facts(config, model)
+    remarks = component_remarks(counted) + list(getattr(representation_of(model), "remarks_", []))
+    for remark in remarks:
+        print(remark, file=sys.stderr, flush=True)
+    told = {"remarks": remarks} if remarks else {}
+    cost: dict[str, Any] = {"parameters": None, **({"components": counted} if counted else {}), **told}
+    return model, meta | told, cost
 
 
 def _train_procedure(

@@ -13,7 +13,7 @@ from chiasma.core.cards import Card, Port
 from chiasma.core.checks import require_valid
 from chiasma.core.config import Config
 from chiasma.core.errors import InsufficientDataError, UsageError, list_some, unknown_name
-from chiasma.data.dataset import Dataset, Target
+from chiasma.data.dataset import Dataset, Skip, Target
 from chiasma.data.genomes import Genomes
 from chiasma.data.matrix import Matrix, Views, side_by_side
 from chiasma.data.split import Split
@@ -98,7 +98,7 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
     dataset, split = _LOADERS[card.data](card, config, inputs, options)
     dataset = add_study(dataset, card, inputs)
     if options.views:
-        dataset = _only_views(dataset, options.views)
+        dataset, split = _only_views(dataset, split, options.views)
     if card.data == "matrix" and isinstance(dataset.x, Views):
         dataset = replace(dataset, x=side_by_side(dataset.x))
     if split is not None and split.kind != "none" and isinstance(dataset.x, Matrix | Views):
@@ -145,8 +145,8 @@ def of_examples(dataset: Dataset) -> Dataset:
     return coverage_summary(dataset)
 
 
-def _only_views(dataset: Dataset, wanted: tuple[str, ...]) -> Dataset:
-    """The dataset with some of its views; the samples stay those that all views have.
+def _only_views(dataset: Dataset, split: Split | None, wanted: tuple[str, ...]) -> tuple[Dataset, Split | None]:
+    """The dataset with some of its views; samples without a value in any of them are left out, counted and named.
 
     Raises:
         UsageError: the data are no views, or there is no such view.
@@ -156,7 +156,17 @@ def _only_views(dataset: Dataset, wanted: tuple[str, ...]) -> Dataset:
     for name in wanted:
         if name not in dataset.x.blocks:
             raise unknown_name("view", name, dataset.x.blocks)
-    return replace(dataset, x=Views({name: dataset.x.blocks[name] for name in wanted}))
+    from chiasma.workflow.loading.tables import FEW
+
+    chosen = replace(dataset, x=Views({name: dataset.x.blocks[name] for name in wanted}))
+    kept = np.any([~np.isnan(dataset.x.blocks[name].values).all(axis=1) for name in wanted], axis=0)
+    if kept.all() or (split is not None and not kept[split.where("test")].any()):  # the latter is an error of its own
+        return chosen, split
+    names = [str(name) for name in dataset.ids[~kept]]
+    skip = Skip("no value in any of the chosen views", len(names), tuple(names[:FEW]))
+    if split is not None:
+        split = replace(split, ids=split.ids[kept], part=split.part[kept])
+    return replace(chosen.take(kept), skips=(*dataset.skips, skip)), split
 
 
 def _require_measured(dataset: Dataset, split: Split) -> None:

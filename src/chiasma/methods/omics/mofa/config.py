@@ -55,12 +55,6 @@ class Config(Base):
         "update of the spike, which takes ln <alpha> for <ln alpha>; else by iteration, relative to the present bound",
     )
     random_state: int = Field(default=0, ge=0, description="seed of the start (random projections of large data)")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="cpu",
-        description="where the bound is raised: cpu, compiled loops, fits everything; cuda, a GPU in float64, fits "
-        "gaussian views in which a sample has every value or none; auto takes the GPU where there is one and "
-        "the views suit it. The start, and the places of samples on the factors, are the CPU's",
-    )
 
     @field_validator("likelihoods", mode="before")
     @classmethod

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chiasma.core.errors import UsageError
-from chiasma.stats.mofa.fit import Ascent, Engine, MakeEngine, Rules
+from chiasma.stats.mofa.fit import Ascent, Engine, Rules
 from chiasma.stats.mofa.nodes import ALPHA_PRIOR, TAU_PRIOR, Beta, Block, Factors, Gamma, Weights
 
 if TYPE_CHECKING:
@@ -83,52 +82,65 @@ class TensorEngine:
         self._state.keep(torch.as_tensor(index, device=self._state.mean.device))
 
 
-def pick_engine(device: str, views: Sequence[str]) -> MakeEngine:
+class EngineChoice:
+    """Makes the engine that a device can offer for views, once they are seen.
+
+    Attributes:
+        refusal: why the GPU that is there did not fit these views; None where it did, or none was asked for.
+    """
+
+    def __init__(self, views: Sequence[str], *, device: str | None, strict: bool) -> None:
+        """Of views by name, on a torch device, or None for the CPU's compiled loops; `strict` takes no other."""
+        self.views, self.device, self.strict = tuple(views), device, strict
+        self.refusal: str | None = None
+
+    def __call__(self, blocks: Sequence[Block], groups: Sequence[slice], start: np.ndarray, rules: Rules) -> Engine:
+        """The tensor engine if the views suit it, else the CPU's, or, where strict, an error that says which does not.
+
+        Raises:
+            UsageError: views that only the CPU engine can fit.
+        """
+        if self.device is None:
+            return Ascent(blocks, groups, start, rules)
+        problems = {name: unsuited(block) for name, block in zip(self.views, blocks, strict=True)}
+        poor = {name: problem for name, problem in problems.items() if problem is not None}
+        if not poor:
+            return TensorEngine(blocks, groups, start, rules, device=self.device)
+        name, problem = next(iter(poor.items()))
+        if self.strict:
+            raise UsageError(
+                "a view that only the CPU engine can fit",
+                where=f"view {name}",
+                got=problem,
+                expected="on a GPU: gaussian views in which a sample has every value or none",
+                do="--device cpu, which fits bernoulli and poisson views and any missing values",
+            )
+        told = "; ".join(f"view {name}: {problem}" for name, problem in poor.items())
+        self.refusal = f"fitted on the CPU, since the GPU engine cannot take every view ({told})"
+        return Ascent(blocks, groups, start, rules)
+
+
+def pick_engine(device: str, views: Sequence[str]) -> EngineChoice:
     """The engine for a device: `cpu`, `cuda`, or `auto`, which takes a GPU if there is one and the views suit it.
 
     Args:
-        device: as configured.
+        device: as asked for.
         views: names, in the order of the fit.
 
     Raises:
-        UsageError: there is no GPU; from the engine, views that only the CPU engine can fit.
+        UsageError: no such device, or one without float64.
     """
     if device == "cpu":
-        return Ascent
+        return EngineChoice(views, device=None, strict=True)
+    if device not in ("auto", "cuda"):
+        raise UsageError("not a device that fits this in float64", got=device, expected="auto, cpu or cuda")
     import torch
 
     if torch.cuda.is_available():
-        return partial(_on_tensors, device="cuda", views=tuple(views), strict=device == "cuda")
+        return EngineChoice(views, device="cuda", strict=device == "cuda")
     if device == "auto":
-        return Ascent
-    raise UsageError("no such device on this machine", got=device, expected="cpu or auto", do="--set device=cpu")
-
-
-def _on_tensors(
-    blocks: Sequence[Block],
-    groups: Sequence[slice],
-    start: np.ndarray,
-    rules: Rules,
-    *,
-    device: str,
-    views: Sequence[str],
-    strict: bool,
-) -> Engine:
-    """The tensor engine if the views suit it, else the CPU's, or, where strict, an error that says which does not."""
-    for name, block in zip(views, blocks, strict=True):
-        problem = unsuited(block)
-        if problem is None:
-            continue
-        if not strict:
-            return Ascent(blocks, groups, start, rules)
-        raise UsageError(
-            "a view that only the CPU engine can fit",
-            where=f"view {name}",
-            got=problem,
-            expected="on a GPU: gaussian views in which a sample has every value or none",
-            do="--set device=cpu, which fits bernoulli and poisson views and any missing values",
-        )
-    return TensorEngine(blocks, groups, start, rules, device=device)
+        return EngineChoice(views, device=None, strict=False)
+    raise UsageError("no such device on this machine", got=device, expected="cpu or auto", do="--device cpu")
 
 
 def unsuited(block: Block) -> str | None:

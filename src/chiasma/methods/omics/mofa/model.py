@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from chiasma.core.errors import UsageError
+from chiasma.core.errors import FitWarning
 from chiasma.data.results import Figure
 from chiasma.methods.omics.mofa.config import Config
 from chiasma.methods.omics.mofa.device import pick_engine
@@ -28,6 +29,9 @@ from chiasma.stats.views_representation import NamedViews
 if TYPE_CHECKING:
     import pandas as pd
 
+LIVE = 1e-9
+"""Share of some view's variance from which a factor explains anything; one that was shut down has 1e-17 or less."""
+
 
 class Mofa(NamedViews, TransformerMixin, BaseEstimator):
     """Factors of several views of the same samples, with the views and features in which each shows.
@@ -42,6 +46,8 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         studies_: names of the studies, sorted; one name where none were given.
         factors_: place of the samples of the fit (sample, factor).
         n_factors_: factors kept.
+        live_: whether a factor explains anything (factor,); where none does, all samples lie at exactly 0.
+        remarks_: what must be known of this fit: that nothing was found, that a GPU could not fit these views.
         elbo_: evidence lower bound, the first before the first iteration.
         n_iter_: iterations.
         total_explained_: share of each view's variance that all factors explain together.
@@ -67,7 +73,6 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         check_every: int = 1,
         faithful: bool = False,
         random_state: int = 0,
-        device: str = "cpu",
     ) -> None:
         self.factors = factors
         self.choose_from = choose_from
@@ -82,15 +87,18 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         self.check_every = check_every
         self.faithful = faithful
         self.random_state = random_state
-        self.device = device
 
-    def fit(self, X: Any, y: Any = None, *, study: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, study: Any = None, device: str = "cpu") -> Self:
         """Fit to views X (mapping of name to (sample, feature)), NaN where missing.
 
         Args:
             X: mapping of DataFrames, arrays or Matrix, or a Views.
             y: not looked at.
             study: name of each sample's study (sample,); one study for all without it.
+            device: where the bound is raised: cpu, compiled loops, fits everything; cuda, a GPU in float64, fits
+                gaussian views in which a sample has every value or none; auto takes the GPU where there is one, and
+                says so where the views do not suit it. The start, the places of samples on the factors and the choice
+                of their number are the CPU's.
 
         Raises:
             UsageError: a parameter is wrong. ViewsError: the views are, or do not suit their likelihood.
@@ -103,19 +111,17 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         self.studies_, codes = _studies(study, data.n_samples)
         self.likelihoods_ = choose_likelihoods(data.values, config.likelihood_of(), self.feature_names_)
         settings = self._settings(config)
+        engine = pick_engine(device, self.views_)
         self.choice_ = None
-        if config.choose_from:
-            if config.device == "cuda":
-                raise UsageError(
-                    "the number of factors is chosen on the CPU, since values are hidden one by one",
-                    got="device = cuda with choose_from",
-                    do="take device = auto or cpu, or say how many factors",
-                )
+        if config.choose_from:  # values are hidden one by one, which only the CPU engine can fit
             self.choice_ = choose_factors(data.values, codes, settings, numbers=config.choose_from)
             settings = self._settings(config.replace(factors=self.choice_.chosen))
-        self.learnt_ = learn(data.values, codes, settings)
+        self.learnt_ = learn(data.values, codes, replace(settings, engine=engine))
         self.measured_ = np.column_stack([~np.isnan(values).all(axis=1) for values in data.values.values()])
         self._describe()
+        self.remarks_ = [line for line in (engine.refusal, self._nothing()) if line]
+        for line in self.remarks_:
+            warnings.warn(line, FitWarning, stacklevel=2)
         if not self.learnt_.converged:
             warnings.warn(
                 f"the bound still changes after {config.max_iter} iterations; raise max_iter",
@@ -143,7 +149,8 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
             if name in values:
                 one = {name: values[name]}
                 choose_likelihoods(one, {name: likelihood}, self.feature_names_)
-        return np.ascontiguousarray(self.learnt_.infer(values, self._codes(study, data.n_samples)).mean.T)
+        found = self.learnt_.infer(values, self._codes(study, data.n_samples))
+        return np.ascontiguousarray(found.mean.T) * self.live_.any()
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the factors: factor1, factor2, ..."""
@@ -213,6 +220,7 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         facts = {
             "model": model,
             "studies": list(self.studies_),
+            "remarks": list(self.remarks_),
             "choice": None
             if choice is None
             else [choice.chosen, list(choice.tried), list(choice.scores), list(choice.errors)],
@@ -227,6 +235,7 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         self._restore_names(meta)
         self.studies_ = list(meta["studies"])
         self.measured_ = arrays["measured"]
+        self.remarks_ = list(meta["remarks"])
         found = meta["choice"]
         self.choice_ = None if found is None else Choice(found[0], *(tuple(part) for part in found[1:]))
         self.likelihoods_ = {name: view.likelihood for name, view in self.learnt_.views.items()}
@@ -254,17 +263,26 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
             config.scale_groups,
             rules,
             config.random_state,
-            pick_engine(config.device, self.views_),
         )
 
     def _describe(self) -> None:
         learnt: Learnt = self.learnt_
-        self.factors_ = learnt.factors
+        self.live_ = learnt.pooled()[:, :-1].max(axis=0) > LIVE
+        self.factors_ = learnt.factors * self.live_.any()
         self.n_factors_ = learnt.n_factors
         self.elbo_ = np.asarray(learnt.bounds)
         self.n_iter_ = learnt.checked[-1]
         self.total_explained_ = dict(zip(self.views_, learnt.pooled()[:, -1].tolist(), strict=True))
         self.left_out_ = left_out(learnt.frames, self.feature_names_)
+
+    def _nothing(self) -> str | None:
+        if self.live_.any():
+            return None
+        return (
+            f"no factor explains anything of any view, of {len(self.live_)} that were begun with: nothing shared was "
+            "found, all samples lie at 0, and a prediction from their places knows no more than how frequent the "
+            "classes are"
+        )
 
     def _codes(self, study: Any, n_samples: int) -> np.ndarray:
         if study is None:
