@@ -1,7 +1,7 @@
 """Regions with a sweep in one of eleven windows, or none, as the S/HIC family learns from: addressable, of a history.
 
 Priors are those of diploS/HIC's launch script (kr-colab/diploSHIC, generateSimLaunchScript.py, MIT), in our units: an
-advantage s counts the homozygote, twice what discoal's alpha / 2N counts.
+advantage s counts the homozygote, twice what discoal's alpha / 2N counts; times are generations, where it has 4N.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class SweepDesign(Config):
         default=(0.0, 0.1), description="soft: range of the frequency at which selection begins, uniform"
     )
     ends: tuple[float, float] = Field(
-        default=(0.0, 0.05), description="complete: range of the time since fixation, in 4N generations of today's N"
+        default=(0.0, 2_000.0), description="complete: range of the time since fixation, generations, uniform"
     )
     final_frequencies: tuple[float, float] = Field(
         default=(0.2, 0.99), description="partial: range of the allele's frequency today, uniform"
@@ -136,7 +136,7 @@ def draw_case(design: SweepDesign, classes: tuple[str, ...], run_seed: int, inde
     soft = kind.endswith("soft")
     start = max(float(rng.uniform(*design.start_frequencies)), 0.5 / size) if soft else 0.0
     partial = "partial" in kind
-    end = 0.0 if partial else float(rng.uniform(*design.ends)) * 4 * size
+    end = 0.0 if partial else float(rng.uniform(*design.ends))
     sweep = Sweep(
         position=(window + 0.5) / WINDOWS * design.length,
         s=float(rng.uniform(*design.strengths)),

@@ -54,6 +54,7 @@ def published() -> Config:
         mutation_rate=3.5e-9,
         recombination_rate=1.75e-8,
         strengths=(2e-4, 1e-2),
+        ends=(0.0, 100_000.0),
     )
     training = default().training.replace(epochs=100, min_delta=1e-3)
     return Config(sweeps=sweeps, train_examples=10_000, valid_examples=1_000, test_examples=5_000, training=training)
@@ -77,7 +78,7 @@ def tiny() -> Config:
         mutation_range=(1.0, 1.0),
         recombination_rate=1e-7,
         strengths=(0.1, 0.3),
-        ends=(0.0, 0.005),
+        ends=(0.0, 20.0),
     )
     return Config(
         sweeps=sweeps,

@@ -50,6 +50,7 @@ def published() -> Config:
         mutation_rate=3.5e-9,
         recombination_rate=1.75e-8,
         strengths=(2e-4, 1e-2),
+        ends=(0.0, 100_000.0),
     )
     training = default().training.replace(patience=20)
     return Config(
@@ -75,7 +76,7 @@ def tiny() -> Config:
         mutation_range=(1.0, 1.0),
         recombination_rate=1e-7,
         strengths=(0.1, 0.3),
-        ends=(0.0, 0.005),
+        ends=(0.0, 20.0),
     )
     return Config(
         sweeps=sweeps,

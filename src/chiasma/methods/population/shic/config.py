@@ -53,7 +53,7 @@ def tiny() -> Config:
         mutation_range=(1.0, 1.0),
         recombination_rate=1e-7,
         strengths=(0.1, 0.3),
-        ends=(0.0, 0.005),
+        ends=(0.0, 20.0),
     )
     return Config(sweeps=sweeps, trees=20, train_examples=60, calibration_examples=20, test_examples=20)
 
