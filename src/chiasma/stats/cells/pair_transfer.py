@@ -155,10 +155,10 @@ class PairTransfer(ABC):
         shared = [column for column, name in enumerate(self.reference_.features) if name in place]
         if len(shared) < 3:
             raise MismatchError(
-                f"only {len(shared)} genes of the query are in the reference",
+                f"reference and query have {len(shared)} genes in common",
                 got=list_some(matrix.features, most=3),
-                expected=list_some(self.reference_.features, most=3),
-                do="give both sets the same kind of gene names: symbols, or Ensembl ids without versions",
+                expected=f"three or more of {list_some(self.reference_.features, most=3)}",
+                do="give more genes, named alike in both sets: symbols, or Ensembl ids without versions",
             )
         genes = self.reference_.features[shared]
         first = self.reference_.values[:, shared]

@@ -21,7 +21,7 @@ from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.fitting.starting import check_start, starting_file
 from chiasma.workflow.loading.prepare import Prepared, check_inputs, of_examples, prepare
-from chiasma.workflow.loading.tables import WITHOUT_VIEW
+from chiasma.workflow.loading.remarks import reading_remarks
 from chiasma.workflow.method import Method, load_method
 
 
@@ -188,11 +188,8 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
         write_text(run.work / "config.toml", _config_text(job))
     _say("laying out simulations" if job.method.card.data == "simulations" else f"reading {', '.join(job.inputs)}")
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
-    for skip in prepared.dataset.skips:
-        _say(str(skip))
-    for key, value in prepared.dataset.notes.items():
-        if key.startswith(WITHOUT_VIEW):
-            _say(f"{key}: {value}")
+    for remark in reading_remarks(prepared.dataset):
+        _say(remark)
     if not run.done("split"):
         with run.stage("split"):
             _write_split(prepared, run.work)

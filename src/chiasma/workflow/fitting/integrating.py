@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> Non
         _write_types(out / "query_types.parquet", fitted, cells["id"][len(reference) :], aligned)
     _write_cells(out / "cells.parquet", cells, aligned)
     _write_corrected(out, pair, aligned)
+    asked, found = fitted.config.ncomp, aligned.facts["components"]  # type: ignore[attr-defined]
+    if found < asked:
+        print(f"{asked} components were asked for, {found} found: the smaller set holds no more", file=sys.stderr)
     sets = _set_names(cells, same_sets=getattr(fitted.config, "same_sets", False))
     figures = mixing_figures(aligned, sets, types)
     record = {**figures, "alignment": aligned.facts}

@@ -175,6 +175,7 @@ def read_pair(inputs: Mapping[str, Any]) -> Pair:
     sets = _sets(inputs.get("sets"), reference.samples, query.samples, everyone, skips)
     if shared_names := sorted(set(sets[0].tolist()) & set(sets[1].tolist())):
         notes["sets named alike in reference and query"] = list_some(shared_names)
+    _note_values(reference, query, notes)
     values = _values(inputs.get("values"), reference.samples, "reference", skips)
     query_values = _values(inputs.get("query_values"), query.samples, "query", skips)
     if set(reference.samples.tolist()) & set(query.samples.tolist()):
@@ -204,6 +205,16 @@ def _cells_in_rows(reference: Matrix, query: Matrix) -> tuple[Matrix, bool]:
     if rows > columns:
         return Matrix(np.ascontiguousarray(reference.values.T), reference.features, reference.samples), True
     return reference, False
+
+
+def _note_values(reference: Matrix, query: Matrix, notes: dict[str, Any]) -> None:
+    """Whether the values are raw counts, and which cells have none at all."""
+    both = (reference.values, query.values)
+    if not all(np.nanmin(one, initial=0.0) >= 0 and (one % 1 == 0).all() for one in both):
+        notes["values are not counts"] = "taken as normalised already"
+    empty = [str(name) for one in (reference, query) for name in one.samples[(one.values == 0).all(axis=1)]]
+    if empty:
+        notes["cells without a count"] = f"{len(empty)} ({list_some(empty, most=FEW)})"
 
 
 def _values(spec: Any, cells: np.ndarray, role: str, skips: list[Skip]) -> Matrix | None:
