@@ -139,6 +139,48 @@ def test_a_memory_map_is_read_as_it_lies(tmp_path: Path) -> None:
         assert torch.equal(one["y"], two["y"]) and torch.equal(one["codes"], two["codes"])
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trunk_in_half_precision_trains_a_head_in_single(method: str) -> None:
+    """On a CPU's autocast, activations recomputed; batch norms and dropout as in training."""
+    data = module(method, "examples").example(1).take(np.arange(10))
+    losses, gradients = [], []
+    for settings in ({}, {"trunk_precision": "bf16", "checkpointing": True}):
+        task = task_of(method, data, reverse_complement=False, max_shift=0, **settings)
+        model = build_seeded(module(method, "model").build, task.config, data.target.n_outputs, seed=1).train()
+        torch.manual_seed(2)
+        loss = task.loss(model, next(iter(task.batches("train", 1, 0))))
+        loss.backward()
+        losses.append(float(loss.detach()))
+        gradients.append(model.heads.layers["tracks"].weight.grad)  # type: ignore[union-attr, index]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05) and losses[1] != losses[0]
+    assert gradients[1].dtype == torch.float32
+    cosine = torch.nn.functional.cosine_similarity(gradients[0].flatten(), gradients[1].flatten(), dim=0)
+    assert float(cosine) > 0.95
+
+
+def test_bins_at_the_ends_weigh_less_where_that_is_asked() -> None:
+    data = module("borzoi", "examples").example(1).take(np.arange(10))
+    assert data.target.values.shape[1] == 240
+
+    def loss(ends: float | None, *, at: int) -> float:
+        task = task_of("borzoi", data, loss_ends=ends, max_shift=0, reverse_complement=False)
+        y = torch.zeros(1, 240, 4)
+        y[0, at] = 50.0
+        x = {"codes": torch.zeros(1, 1024, dtype=torch.uint8), "y": y}
+        return float(task.loss(Flat(), x))
+
+    assert loss(None, at=0) == pytest.approx(loss(None, at=120), rel=1e-5)
+    assert loss(8.0, at=0) < loss(8.0, at=120) / 3
+    assert loss(8.0, at=120) == pytest.approx(loss(8.0, at=110), rel=1e-2)
+
+
+class Flat(torch.nn.Module):
+    """The same in every bin."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(x), 240, 4)
+
+
 def test_what_does_not_fit_is_refused() -> None:
     data = planted_tracks(1, examples=5)
     with pytest.raises(InputError, match="windows with tracks are needed"):

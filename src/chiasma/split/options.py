@@ -37,7 +37,10 @@ class SplitOptions(Config):
         default=None, ge=4, le=31, description="bases of a k-mer for homology; by default 12, or 21 beyond 10 kb"
     )
     containment: float = Field(
-        default=0.1, gt=0, le=1, description="share of the smaller sequence's k-mers in another that makes them kin"
+        default=0.1,
+        gt=0,
+        le=1,
+        description="share of the smaller sequence's k-mers in another, or of its bases aligned to it, that makes them kin",
     )
     seed: int = Field(default=0, description="root of the random choices")
 
