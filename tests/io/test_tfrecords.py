@@ -4,7 +4,9 @@ import gzip
 import json
 import struct
 import zlib
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chiasma.core.errors import FormatError, InputError, MismatchError
+from chiasma.io import basenji_folder, track_store
 from chiasma.io.basenji_folder import read_basenji_folder
 from chiasma.io.tfrecords import _checksum, _crc32c, parse_example, read_examples, read_records
 
@@ -150,6 +153,40 @@ def test_what_contradicts_is_refused(tmp_path: Path) -> None:
         read_basenji_folder(folder(tmp_path / "c", crop_bp=0, target_length=4), parts=["train"])
     with pytest.raises(InputError, match="no records of part 'valid'"):
         read_basenji_folder(folder(tmp_path / "d"))
+
+
+def test_many_records_are_kept_on_disk_and_a_killed_reading_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, monkey = folder(tmp_path / "a", windows=5, train_seqs=5), partial(track_store.keep_windows, shard=2)
+    monkeypatch.setattr(basenji_folder, "keep_windows", monkey)
+    whole = read_basenji_folder(where, parts=["train"])
+    original, calls = basenji_folder._Filling.__call__, []
+
+    def dying(self: Any, start: int, stop: int) -> Any:
+        calls.append((start, stop))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(self, start, stop)
+
+    monkeypatch.setattr(basenji_folder._Filling, "__call__", dying)
+    with pytest.raises(KeyboardInterrupt):
+        read_basenji_folder(where, parts=["train"], keep=tmp_path / "kept", most=10)
+    found = read_basenji_folder(where, parts=["train"], keep=tmp_path / "kept", most=10)
+    assert calls == [(0, 2), (2, 4), (2, 4), (4, 5)]
+    again = read_basenji_folder(where, parts=["train"], keep=tmp_path / "kept", most=10)
+    assert len(calls) == 4
+    for each in (found, again):
+        assert isinstance(each.target.values, np.memmap) and each.columns["part"].tolist() == ["train"] * 5
+        np.testing.assert_array_equal(each.target.values, whole.target.values)
+        np.testing.assert_array_equal(each.x.codes, whole.x.codes)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("told", [2, 4])
+def test_records_that_were_counted_otherwise_are_refused(tmp_path: Path, told: int) -> None:
+    where = folder(tmp_path / "a", windows=3, train_seqs=told)
+    with pytest.raises(MismatchError, match=r"not as many as statistics\.json says"):
+        read_basenji_folder(where, parts=["train"], keep=tmp_path / "kept", most=10)
 
 
 @pytest.mark.realdata

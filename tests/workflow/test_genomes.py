@@ -16,6 +16,7 @@ from chiasma.data.genomes import Genomes
 from chiasma.data.sequences import decode, encode, reverse_complement
 from chiasma.methods.regulation.basenji.config import tiny
 from chiasma.simulate.planted import MOTIFS
+from chiasma.workflow.auditing.audit import audit
 from chiasma.workflow.fitting.fit import RunResult, fit
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.genomes import load_genomes
@@ -157,6 +158,11 @@ def test_each_genome_is_scored_beside_its_rivals(run: RunResult) -> None:
     assert run.report is not None and "mean over 2 tracks" in run.report.read_text()
     assert (run.path / "figures/tracks_of_a_window_second.svg").exists()
     assert json.loads((run.path / "compare.json").read_text())["best_rival"] in run.metrics["baselines"]
+
+
+def test_a_run_of_two_genomes_can_be_audited(run: RunResult) -> None:
+    found = audit(run.path)
+    assert found.findings and not [one for one in found.findings if "different parts" in one.message]
 
 
 def test_a_head_is_chosen_by_name(run: RunResult, table: Path, tmp_path: Path, capsys: Any) -> None:

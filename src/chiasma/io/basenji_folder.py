@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from chiasma.data.sequences import UNKNOWN
 from chiasma.data.track_table import Scale
 from chiasma.data.tracks import Tracks
 from chiasma.io.tfrecords import Feature, read_examples
+from chiasma.io.track_store import keep_windows
 from chiasma.io.tracks import read_track_table, require_fit
 
 _NEEDED = ("num_targets", "seq_length", "pool_width", "crop_bp", "target_length")
@@ -32,10 +34,22 @@ class _Geometry:
     crop: int
     bins: int
     tracks: int
+    counts: Mapping[str, int]
+    """Windows of each part, where the folder tells."""
+
+    @property
+    def bytes_each(self) -> int:
+        """Of a window and its targets."""
+        return self.length + 2 * self.bins * self.tracks
 
 
 def read_basenji_folder(
-    folder: Path | str, *, parts: Sequence[str] = ("train", "valid", "test"), squash: Scale | None = None
+    folder: Path | str,
+    *,
+    parts: Sequence[str] = ("train", "valid", "test"),
+    squash: Scale | None = None,
+    keep: Path | None = None,
+    most: int = 256_000_000,
 ) -> Dataset:
     """Windows with their tracks; column `part` of the dataset holds the folder's own division.
 
@@ -43,6 +57,9 @@ def read_basenji_folder(
         folder: with statistics.json, targets.txt, tfrecords/PART-N.tfr and, where it is there, sequences.bed.
         parts: those to read.
         squash: order in which targets were squashed, where targets.txt does not say; see `read_track_table`.
+        keep: folder in which windows that take more than `most` bytes are kept, read once and mapped from then on;
+            its name must tell of these records. Where statistics.json does not count its windows they stay in memory.
+        most: see keep.
 
     Raises:
         InputError, FormatError: something is missing, cut short, or of another shape than statistics.json says.
@@ -52,25 +69,59 @@ def read_basenji_folder(
     geometry = _geometry(folder / "statistics.json")
     table = read_track_table(folder / "targets.txt", squash=squash)
     require_fit(table, geometry.tracks, where=folder / "targets.txt")
-    codes, values, part = [], [], []
-    for name in parts:
-        files = _files(folder / "tfrecords", name)
-        for path in files:
-            for number, example in enumerate(read_examples(path)):
-                where = f"{path}, record {number}"
-                codes.append(_codes(example, geometry, where))
-                values.append(_targets(example, geometry, where))
-                part.append(name)
-    named = np.array(part, dtype=object)
+    counts = [geometry.counts.get(name, 0) for name in parts]
+    if keep is not None and all(counts) and sum(counts) * geometry.bytes_each > most:
+        shape = (geometry.bins, geometry.tracks)
+        fill = _Filling(_windows(folder, parts, geometry), sum(counts), folder)
+        codes, values = keep_windows(keep, fill, windows=sum(counts), length=geometry.length, shape=shape)
+        named = np.repeat(np.array(parts, dtype=object), counts)
+    else:
+        whole = list(_windows(folder, parts, geometry))
+        named = np.array([name for name, _, _ in whole], dtype=object)
+        codes, values = (np.stack([window[column] for window in whole]) for column in (1, 2))
     intervals = _places(folder / "sequences.bed", named, geometry)
     count = len(codes)
     ids = np.array([f"window{row}" for row in range(count)], dtype=object) if intervals is None else intervals.names
-    x = Tracks(np.stack(codes), geometry.bin, geometry.crop, table, intervals)
-    target = Target("regression", np.stack(values), tuple(table.identifier), "squashed coverage of a bin")
+    x = Tracks(codes, geometry.bin, geometry.crop, table, intervals)
+    target = Target("regression", values, tuple(table.identifier), "squashed coverage of a bin")
     columns: dict[str, np.ndarray] = {"part": named}
     if intervals is not None:
         columns |= {"chrom": intervals.chrom, "start": intervals.start, "end": intervals.end}
     return Dataset(ids, x, target, np.arange(count), "window", columns)
+
+
+_Window = tuple[str, np.ndarray, np.ndarray]
+"""Part, codes (position,), targets (bin, track)."""
+
+
+def _windows(folder: Path, parts: Sequence[str], geometry: _Geometry) -> Iterator[_Window]:
+    """Every window, in the order of the parts and of their files."""
+    for name in parts:
+        for path in _files(folder / "tfrecords", name):
+            for number, example in enumerate(read_examples(path)):
+                where = f"{path}, record {number}"
+                yield name, _codes(example, geometry, where), _targets(example, geometry, where)
+
+
+class _Filling:
+    """What `keep_windows` asks for, of windows that come one after another; those before the first asked are passed."""
+
+    def __init__(self, windows: Iterator[_Window], count: int, folder: Path) -> None:
+        self._windows, self._count, self._folder, self._at = windows, count, folder, 0
+
+    def __call__(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        taken = list(islice(self._windows, start - self._at, stop - self._at))
+        self._at = stop
+        surplus = stop == self._count and next(self._windows, None) is not None
+        if len(taken) < stop - start or surplus:
+            raise MismatchError(
+                "the records are not as many as statistics.json says",
+                where=self._folder,
+                got="more" if surplus else f"fewer than {stop:,}",
+                expected=f"{self._count:,}",
+                do="copy the folder again",
+            )
+        return np.stack([codes for _, codes, _ in taken]), np.stack([values for _, _, values in taken])
 
 
 def _geometry(path: Path) -> _Geometry:
@@ -85,7 +136,8 @@ def _geometry(path: Path) -> _Geometry:
     if missing := [name for name in _NEEDED if name not in facts]:
         raise FormatError("facts of the data are missing", where=path, got=list_some(missing), expected=_NEEDED)
     length, width, crop = facts["seq_length"], facts["pool_width"], facts["crop_bp"]
-    found = _Geometry(length, width, crop // width, facts["target_length"], facts["num_targets"])
+    counts = {name.removesuffix("_seqs"): int(value) for name, value in facts.items() if name.endswith("_seqs")}
+    found = _Geometry(length, width, crop // width, facts["target_length"], facts["num_targets"], counts)
     if (length - 2 * crop) // width != found.bins or crop % width:
         raise FormatError(
             "the lengths contradict each other",

@@ -40,7 +40,8 @@ class SplitOptions(Config):
         default=0.1,
         gt=0,
         le=1,
-        description="share of the smaller sequence's k-mers in another, or of its bases aligned to it, that makes them kin",
+        description="share of the smaller sequence's k-mers in another, or of its bases aligned to that, from which "
+        "they are kin",
     )
     seed: int = Field(default=0, description="root of the random choices")
 

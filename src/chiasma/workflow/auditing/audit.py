@@ -84,7 +84,7 @@ def _audit_run(folder: Path, needless: Mapping[str, object], seed: int) -> Audit
     from chiasma.run.folder import require_run
     from chiasma.split.table import read_split
     from chiasma.workflow.fitting.fit import plan
-    from chiasma.workflow.loading.prepare import prepare
+    from chiasma.workflow.loading.prepare import of_examples, prepare
 
     run = require_run(folder)
     if given := [name for name, value in needless.items() if value is not None]:
@@ -96,8 +96,9 @@ def _audit_run(folder: Path, needless: Mapping[str, object], seed: int) -> Audit
     names = [name for name in table.column_names if name.startswith(("p_", "yhat_"))]
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
     ids, part = (np.array(table.column(name).to_pylist(), dtype=object) for name in ("id", "part"))
-    split, claims = read_split(run / "split.parquet"), Predictions(ids, columns, part)
-    found = audit_dataset(prepared.dataset, split, seed=seed, predictions=claims)
+    split = read_split(run / "split.parquet")
+    claims = Predictions(ids, columns, part) if columns else None  # tracks along windows stand in arrays
+    found = audit_dataset(of_examples(prepared.dataset), split, seed=seed, predictions=claims)
     start = record.get("start")
     before = [] if start is None else from_ancestors(Path(start), prepared.dataset, split)
     return collect([*found.findings, *before, *map(skipped, prepared.dataset.skips)])

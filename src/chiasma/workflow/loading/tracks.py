@@ -78,12 +78,20 @@ def _from_records(
         raise UsageError(
             "records are a folder", where="--records", got=folder, expected="statistics.json, targets.txt, tfrecords/"
         )
-    dataset = read_basenji_folder(folder, squash=squash)
+    keep = cache_folder() / "windows" / _records_identity(folder)
+    dataset = read_basenji_folder(folder, squash=squash, keep=keep, most=IN_MEMORY)
     notes = {"records": folder.name, "squashed": dataset.x.table.squash}  # type: ignore[union-attr]
     found = fit_windows(replace(dataset, notes={**dataset.notes, **notes}), **geometry)
     if not own_split:
         return found, None
     return found, Split("given", found.ids, found.columns["part"], {"by": "the folder's own parts"}, blocks=found.unit)
+
+
+def _records_identity(folder: Path) -> str:
+    """A name for the windows of a folder of records: their files' names, sizes and times."""
+    files = sorted([folder / "statistics.json", *folder.glob("tfrecords/*.tfr")])
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.exists()]
+    return text_hash(str(folder.resolve()), *map(str, facts))[:24]
 
 
 def _table(inputs: Mapping[str, Any], squash: Scale | None) -> TrackTable:
