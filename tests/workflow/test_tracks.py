@@ -14,7 +14,6 @@ from chiasma.data.tracks import Tracks
 from chiasma.encode.track_windows import summarise
 from chiasma.io.genome import open_genome
 from chiasma.methods.regulation.basenji.config import tiny
-from chiasma.workflow.comparing.compare import compare
 from chiasma.workflow.explaining.explain import explain
 from chiasma.workflow.fitting.fit import RunResult, fit
 from chiasma.workflow.fitting.options import FitOptions
@@ -143,12 +142,6 @@ def test_fine_tuning_begins_with_the_weights_of_a_run(
     options = {**BY_CHROMOSOME, "explain": False, "rivals": False}
     tuned = fit("basenji", inputs, output=tmp_path / "t", preset="tiny", config=config, options=options, start=run.path)
     assert tuned.metrics["test"]["pearson"]["value"] == pytest.approx(run.metrics["test"]["pearson"]["value"], abs=0.05)
-
-
-def test_networks_of_tracks_are_not_compared(run: RunResult, tmp_path: Path) -> None:
-    for methods in (["basenji", "enformer"], [str(run.path)]):
-        with pytest.raises(UsageError, match="not compared here"):
-            compare(methods, {}, output=tmp_path / "c")
 
 
 def load(material: tuple[Path, Path], tracks: Any = None, **changes: Any) -> Any:

@@ -137,7 +137,7 @@ def fit_windows(dataset: Dataset, *, length: int, bin: int, crop: int) -> Datase
     begin = (starts + crop * bin - margin) // x.bin
     values = np.stack([dataset.target.values[:, b : b + core // x.bin] for b in begin], axis=1)
     values = values.reshape(len(codes), core // x.bin, -1)
-    return _pieces(dataset, x, codes, _joined(values, bin // x.bin, x.table), starts, bin=bin, crop=crop)
+    return _pieces(dataset, x, codes, join_bins(values, bin // x.bin, x.table), starts, bin=bin, crop=crop)
 
 
 def _pieces(
@@ -166,8 +166,12 @@ def _pieces(
     )
 
 
-def _joined(values: np.ndarray, each: int, table: TrackTable) -> np.ndarray:
-    """Targets (example, bin, track) of bins that are `each` of those given."""
+def join_bins(values: np.ndarray, each: int, table: TrackTable) -> np.ndarray:
+    """Targets (example, bin, track) of bins that are `each` of those given.
+
+    Raises:
+        MismatchError: a track is of medians, which cannot be joined.
+    """
     if each == 1:
         return values
     summaries = unsquash(values, table).reshape(len(values), -1, each, values.shape[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,15 @@ def compare(
             chosen = chosen.replace(undivided=True)
         if any(find_card(_method_of(name)).partial for name in methods) and not all(map(_takes_partial, methods)):
             chosen = chosen.replace(complete=True)  # all methods and rivals have the same samples
-        _refuse_tracks(find_card(_method_of(name)).data for name in methods)
+        _require_kind(methods)
         given = {name: _inputs_of(name, methods, inputs or {}) for name in methods}
         jobs = {name: _plan(name, given[name], presets, chosen) for name in methods}
-        runs = _fit_all(jobs, output, overwrite=overwrite)
+        if any(job.method.card.data == "tracks" for job in jobs.values()):
+            from chiasma.workflow.comparing.tracks import fit_tracks
+
+            runs = fit_tracks(jobs, output, overwrite=overwrite)
+        else:
+            runs = _fit_all(jobs, output, overwrite=overwrite)
         alike = _stability(jobs, chosen) if chosen.stability else []
     return compare_runs(runs, output=output, draws=chosen.draws, stability=alike)
 
@@ -178,9 +183,10 @@ def compare_runs(
         MismatchError: the runs were tested on different examples.
     """
     from chiasma.stats.bootstrap import bootstrap
-    from chiasma.stats.compare import against_best, compare_all, verdict
+    from chiasma.stats.compare import compare_all
 
-    _refuse_tracks(read_json(run / "provenance.json")["card"]["data"] for run in runs)
+    if any(read_json(run / "provenance.json")["card"]["data"] == "tracks" for run in runs):
+        return _compare_tracks(runs, output, draws)
     about = read_json(runs[0] / "provenance.json")
     if about["target"]["kind"] == "none" and about["card"]["data"] == "pair":
         from chiasma.workflow.comparing.alignments import compare_alignments
@@ -196,16 +202,7 @@ def compare_runs(
     everyone = {**scores, **rivals}
     common: dict[str, Any] = {"unit_name": first.unit_name, "seed": first.seed, "draws": draws}
     pairs = compare_all(first.target, everyone, first.unit, **common)
-    sentences = []
-    if rivals:
-        sentences = [verdict(pairs, network=name, rivals=list(rivals), negatives=negatives) for name in scores]
-    if len(scores) > 1:
-        ahead = _order(pairs, list(scores))
-        best = against_best(pairs, ahead[0], ahead[1:])
-        gap = best.difference
-        clear = "ahead of" if gap.low * gap.high > 0 else "not distinguishable from"
-        figures = f"difference {gap.value:+.3f}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
-        sentences.insert(0, f"Among the methods, {ahead[0]} is {clear} {best.b} ({figures}).")
+    sentences = _sentences(pairs, list(scores), list(rivals), negatives)
     table = []
     for name, values in everyone.items():
         found = bootstrap(first.target, values, first.unit, **common)
@@ -232,14 +229,46 @@ TUNING = (
 )
 
 
-def _refuse_tracks(kinds: Iterable[str]) -> None:
-    """Networks of tracks along windows read windows of their own lengths: their runs share no test examples."""
-    if "tracks" in kinds:
+def _require_kind(methods: Sequence[str]) -> None:
+    """Networks of tracks stand beside networks of tracks alone: the others have examples, not bins."""
+    without = [name for name in methods if find_card(_method_of(name)).data != "tracks"]
+    if without and len(without) < len(methods):
         raise UsageError(
-            "networks that give tracks along windows are not compared here",
-            expected="methods of other data",
-            do="fit each with the same --split, and read tracks.tsv of the runs side by side",
+            "networks of tracks are compared with each other",
+            got=f"{', '.join(without)} among them",
+            expected="methods that give tracks along windows",
         )
+
+
+def _sentences(pairs: Sequence[Any], methods: list[str], rivals: list[str], negatives: str | None) -> list[str]:
+    """What may be said of the methods among themselves, and of each beside the rivals."""
+    from chiasma.stats.compare import against_best, verdict
+
+    sentences = []
+    if rivals:
+        sentences = [verdict(pairs, network=name, rivals=rivals, negatives=negatives) for name in methods]
+    if len(methods) > 1:
+        ahead = _order(pairs, methods)
+        best = against_best(pairs, ahead[0], ahead[1:])
+        gap = best.difference
+        clear = "ahead of" if gap.low * gap.high > 0 else "not distinguishable from"
+        figures = f"difference {gap.value:+.3f}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
+        sentences.insert(0, f"Among the methods, {ahead[0]} is {clear} {best.b} ({figures}).")
+    return sentences
+
+
+def _compare_tracks(runs: Sequence[Path], output: Path, draws: int) -> Comparison:
+    """Networks of tracks, on the bins that all of them hold out."""
+    from chiasma.report.page import write_side_by_side
+    from chiasma.workflow.comparing.tracks import compare_tracks
+
+    record, pairs, names = compare_tracks(runs, output=output, draws=draws)
+    rivals = [row["name"] for row in record["table"] if row["rival"]]
+    text = " ".join(_sentences(pairs, names, rivals, None))
+    tries = max(len(read_json(run / "cost.json").get("tries", [0])) for run in runs)
+    write_json(output / "compare.json", {"verdict": text, **record, "tuning": TUNING.format(tries=tries)})
+    page = write_side_by_side(list(runs), output / "report.html")
+    return Comparison(output, text, record["primary"], record["table"], record["pairs"], page)
 
 
 def _require_comparison(output: Path) -> None:
@@ -250,7 +279,7 @@ def _require_comparison(output: Path) -> None:
         )
     if not output.is_dir() or (output / "compare.json").exists():
         return
-    ours = (".partial", "rivals_folds.json", "rivals_folds.npz")
+    ours = (".partial", "rivals_folds.json", "rivals_folds.npz", "test_windows.txt")
     if any(not path.name.endswith(ours) and not (path / "run.json").exists() for path in output.iterdir()):
         raise UsageError(
             "exists and is not a comparison", where=output, expected="a new folder", do="choose another -o"
