@@ -252,13 +252,17 @@ def _sequences(card: Card, config: Config, inputs: Inputs, options: FitOptions) 
 def _simulations(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:
     from chiasma.workflow.loading.simulations import load_simulations
 
-    del card
-    if any(inputs.get(name) for name in ("genotypes", "samples", "mask")):
+    if inputs.get("fvec") or inputs.get("test_fvec"):
+        from chiasma.workflow.loading.feature_vectors import load_vectors
+
+        return load_vectors(config, inputs, options)
+    observes = any(port.name == "genotypes" and not port.predict_only for port in card.inputs)
+    if observes and any(inputs.get(name) for name in ("genotypes", "samples", "mask")):
         from chiasma.workflow.loading.observed import load_observed
 
         return load_observed(config, inputs, seed=options.seed)
-    workers = options.workers or usable_cores()
-    return load_simulations(config, seed=options.seed, executor=options.executor, workers=workers)
+    workers, mask = options.workers or usable_cores(), inputs.get("mask")
+    return load_simulations(config, seed=options.seed, executor=options.executor, workers=workers, mask=mask)
 
 
 def _views(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> tuple[Dataset, Split | None]:

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from chiasma import __version__
 from chiasma.core.errors import MismatchError
 from chiasma.core.files import write_json
 from chiasma.data.dataset import Dataset
-from chiasma.stats.misspecification import Gate, Windows, judge
+from chiasma.report.gate import write_gate_page
+from chiasma.stats.misspecification import ALIKE, APART, Gate, Windows, judge
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.simulations_kept import kept_simulations, statistics_of
 
@@ -57,6 +59,8 @@ def pass_gate(model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, *, 
         path = Path(output)
         record = {**found.to_dict(), "model": folder.resolve().name, "method": fitted.method.name, "seed": seed}
         write_json(path.with_name(f"{path.stem}.gate.json"), record)
+        page = path.with_name(f"{path.stem}.gate.html")
+        write_gate_page(page, record, limits=(ALIKE, APART), version=__version__)
     return found
 
 

@@ -1,0 +1,125 @@
+"""Genotypes with masks, ancestral alleles and maps through the verbs, and the gate beside their predictions."""
+
+import json
+
+import numpy as np
+import pytest
+
+from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError
+from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.predicting.predict import predict
+
+msprime = pytest.importorskip("msprime")
+LENGTH = 30 * 20_001
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A run that learnt from masked simulations, and phased genotypes of a history within its prior and of another."""
+    folder = tmp_path_factory.mktemp("gate")
+    (folder / "mask.bed").write_text("".join(f"chr1\t{a}\t{a + 900}\n" for a in range(0, LENGTH, 1000)))
+    config = {"test_examples": 60, "training": {"epochs": 1}}
+    options = {"rivals": False, "explain": False, "executor": "serial"}
+    fit(
+        "haplotype-cnn",
+        {"mask": folder / "mask.bed"},
+        output=folder / "run",
+        preset="tiny",
+        config=config,
+        options=options,
+    )
+    odd = msprime.Demography.isolated_model([20_000])
+    odd.add_population_parameters_change(time=500, initial_size=300)
+    odd.add_population_parameters_change(time=1_200, initial_size=60_000)
+    for name, demography in (("fits", msprime.Demography.isolated_model([20_000])), ("odd", odd)):
+        ancestry = msprime.sim_ancestry(
+            6, demography=demography, sequence_length=LENGTH, recombination_rate=1e-7, random_seed=1
+        )
+        trees = msprime.sim_mutations(ancestry, rate=1.5e-8, random_seed=1)
+        trees.dump(folder / f"{name}.trees")
+        with open(folder / f"{name}.vcf", "w") as handle:
+            trees.write_vcf(handle, position_transform=lambda p: np.asarray(p, int) + 1)
+    return folder
+
+
+def run(world, name, **more):
+    return predict(world / "run", {"input": world / name, **more}, output=world / "out.tsv")
+
+
+def gate(world):
+    return json.loads((world / "out.gate.json").read_text())
+
+
+def test_the_gate_stands_beside_the_predictions(world, capsys):
+    columns, _ = run(world, "odd.trees")
+    found = gate(world)
+    assert found["verdict"] == "does not fit" and found["area"]["low"] > 0.7 and found["windows"] == len(columns["id"])
+    assert found["area_resized"]["low"] < 0.7 and found["method"] == "haplotype-cnn"
+    assert "The simulations do not fit" in capsys.readouterr().err
+    page = (world / "out.gate.html").read_text()
+    assert "Does not fit." in page and page.count("<svg") >= 2 and "tajima_d" in page
+    run(world, "fits.trees")
+    assert gate(world)["area"]["value"] < found["area"]["value"]
+
+
+def test_few_windows_say_nothing(world):
+    run(world, "odd.trees", region="1:1-150000")
+    assert gate(world)["verdict"] == "too few windows to say"
+
+
+def test_masked_simulations_are_sparser(world):
+    notes = json.loads((world / "run" / "provenance.json").read_text())["dataset"]["notes"]
+    assert "mask.bed: one of 30 stretches" in notes["mask"]
+
+
+def test_masks_leave_out_sites_and_windows_and_maps_tell_rates(world):
+    (world / "half.bed").write_text(f"1\t0\t{LENGTH // 2}\n1\t{LENGTH - 30_000}\t{LENGTH}\n")
+    (world / "map.txt").write_text(f"pos\tchr\tcM\n1\t1\t0\n{LENGTH // 2}\t1\t3.0\n{LENGTH}\t1\t3.0\n")
+    whole, _ = run(world, "fits.vcf")
+    columns, skips = run(world, "fits.vcf", mask=world / "half.bed", map=world / "map.txt")
+    reasons = {skip.reason: skip.count for skip in skips}
+    assert reasons["sites outside the accessibility mask"] > 100
+    assert reasons["windows of which the mask leaves less than 50%"] == len(whole["id"]) - len(columns["id"]) > 10
+    assert (columns["accessible"] >= 0.5).all() and columns["accessible"][0] == 1
+    np.testing.assert_allclose(columns["map_rate"][:10], 0.03 / (LENGTH // 2 - 1), rtol=1e-3)
+
+
+def test_builds_that_differ_are_refused(world):
+    (world / "long.bed").write_text(f"1\t0\t{LENGTH + 9_999}\n")
+    (world / "other.bed").write_text("7\t0\t100\n")
+    (world / "none.bed").write_text("1\t1\t2\n")
+    (world / "long.map").write_text(f"pos\tchr\tcM\n1\t1\t0\n{LENGTH + 9_999}\t1\t3\n")
+    (world / "long.fa").write_text(">1\n" + "A" * (LENGTH + 9_999) + "\n")
+    (world / "wrong.fa").write_text(">1\n" + "ACGT" * (LENGTH // 4) + "\n")
+    for name, file, error, text in (
+        ("mask", "long.bed", MismatchError, "mask reaches beyond"),
+        ("mask", "other.bed", MismatchError, "no such contig"),
+        ("mask", "none.bed", InsufficientDataError, "hides every site"),
+        ("map", "long.map", MismatchError, "map reaches beyond"),
+        ("ancestral", "long.fa", MismatchError, "longer than the contig"),
+        ("ancestral", "wrong.fa", MismatchError, "neither of a site's two"),
+        ("mask", "absent.bed", UsageError, "no such file"),
+        ("ancestral", "AA", InputError, "no ancestral alleles"),
+    ):
+        with pytest.raises(error, match=text):
+            run(world, "fits.vcf", **{name: world / file if "." in file else file})
+    with pytest.raises(UsageError, match="tell the derived allele themselves"):
+        run(world, "fits.trees", ancestral=world / "wrong.fa")
+
+
+def test_genotypes_that_cannot_be_used_are_refused(world):
+    text = (world / "fits.vcf").read_text()
+    head, rows = text[: text.index("\n1\t") + 1], text[text.index("\n1\t") + 1 :]
+    (world / "mixed.vcf").write_text(head + rows.replace("0|0\n", "0\n"))
+    with pytest.raises(InputError, match="different ploidy"):
+        run(world, "mixed.vcf")
+    (world / "people.tsv").write_text("sample\tpopulation\ntsk_0\tA\ntsk_9\tA\n")
+    with pytest.raises(InsufficientDataError, match="too few haplotypes"):
+        run(world, "fits.vcf", samples=f"{world / 'people.tsv'}:population")
+    (world / "strangers.tsv").write_text("sample\tpopulation\nx\tA\ny\tA\n")
+    with pytest.raises(MismatchError, match="no sample of the table"):
+        run(world, "fits.vcf", samples=world / "strangers.tsv")
+    with pytest.raises(InsufficientDataError, match="no window can be used"):
+        run(world, "fits.vcf", region="1:1-15000")
+    with pytest.raises(UsageError, match="HDF5"):
+        run(world, "fits.vcf", phased=True)
