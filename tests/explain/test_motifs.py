@@ -15,7 +15,7 @@ from chiasma.data.sequences import Sequences, encode
 from chiasma.explain.clustering import cluster_seqlets
 from chiasma.explain.loadings import top_features, write_loadings
 from chiasma.explain.marginalise import ablate, insert, marginalise, spacing
-from chiasma.explain.match import match_motifs
+from chiasma.explain.match import _both_strands, _Null, match_motifs, match_one
 from chiasma.explain.motifs import discover_motifs, modisco_settings, run_modisco
 from chiasma.explain.profile import BACTERIAL_PROMOTER, find_words, position_profile, sentence
 from chiasma.explain.pwm import DiscoveredMotif, informative_span
@@ -152,6 +152,42 @@ def test_match_p_values_are_not_too_small_under_the_null():
     p = np.array(p)
     for level in (0.01, 0.05, 0.2):
         assert (p <= level).mean() < 1.3 * level
+
+
+def test_the_null_of_the_best_alignment_equals_draws():
+    """Of a query of four positions and motifs of three: every alignment scored on columns drawn by themselves."""
+    rng = np.random.default_rng(3)
+    columns = rng.integers(-6, 9, (4, 50))
+    spans = [(0, 2), (0, 3), (1, 4), (2, 4)]  # shifts -1, 0, 1 and 2 share two positions or more
+    drawn = np.max(
+        [sum(columns[place][rng.integers(0, 50, 200_000)] for place in range(first, end)) for first, end in spans],
+        axis=0,
+    )
+    null = _Null(columns)
+    for score in (0, 5, 9, 14, 19):
+        found = null.of_largest(3, np.array([score]), least_overlap=2)[0]
+        assert found == pytest.approx((drawn >= score).mean(), abs=4e-3)
+
+
+@pytest.mark.oracle
+def test_p_values_are_those_of_another_tomtom():
+    """memelite, which bins scores otherwise: within 0.3 in log10 below p = 1e-3, within 0.15 above."""
+    from memelite import tomtom
+
+    targets = database(300)
+    queries = [word_motif("AATGACTCAGG"), word_motif("CACGTG"), *targets[:4]]
+    wanted = tomtom(
+        [one.probabilities.T.copy() for one in queries],
+        [one.probabilities.T.copy() for one in targets],
+        n_target_bins=None,
+        n_jobs=1,
+    )[0]
+    padded, widths = _both_strands(targets)
+    for query, row in zip(queries, wanted, strict=True):
+        found = match_one(query.probabilities, padded, widths, least_overlap=1)[0]
+        known = (row > 1e-13) & (row < 0.5)
+        gap = np.abs(np.log10(found[known]) - np.log10(row[known]))
+        assert gap[row[known] < 1e-3].max(initial=0) < 0.3 and gap[row[known] >= 1e-3].max() < 0.15
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,4 +1,4 @@
-"""Match motifs to a database: Tomtom's null (Gupta et al. 2007) with complete scores, both strands."""
+"""Match motifs to a database: Tomtom's columns (Gupta et al. 2007) with complete scores (Tanaka et al. 2011)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Match:
         motif: name of the query.
         consensus: of the query.
         match: name of the database motif.
-        p: of the best alignment, corrected for the alignments tried.
+        p: of a score as large as the best alignment's, over all alignments and both strands.
         q: Benjamini-Hochberg over the database, for each query.
         strand: "+", or "-" where the database motif is reverse-complemented.
         offset: position of the database motif's first column relative to the query's.
@@ -45,7 +45,8 @@ def match_motifs(
 
     The score of two columns is minus their Euclidean distance, less the query column's median over all database
     columns, so that columns beyond the overlap count as the median: zero. The null of a span of the query draws
-    each database column independently, by convolution of the columns' histograms.
+    each database column independently, by convolution of the columns' histograms; that of the best alignment is the
+    largest of independent draws, one for each alignment of motifs of these widths; of the strands the better counts.
 
     Args:
         queries: motifs to name.
@@ -108,7 +109,7 @@ def match_one(
     scores = np.rint((distance - median[None, :, None]) * scale)
     null = _Null(np.rint((columns - median[:, None]) * scale).astype(int))
     width = np.concatenate([widths, widths])
-    smallest = np.full(len(width), np.inf)
+    best = np.full(len(width), -np.inf)
     offset, overlap = np.zeros(len(width), int), np.zeros(len(width), int)
     for shift in range(-longest + 1, length):  # the target's first column lies at query position `shift`
         first = max(0, shift)
@@ -118,19 +119,17 @@ def match_one(
             continue
         diagonal = np.stack([scores[:, j, j - shift] for j in range(first, min(length, longest + shift))], axis=1)
         total = np.nansum(diagonal, axis=1)
-        p = np.ones(len(width))
-        for end in np.unique(last[enough]):
-            chosen = enough & (last == end)
-            p[chosen] = null.tail(first, int(end), total[chosen].astype(int))
-        better = enough & (p < smallest)
-        smallest[better], offset[better], overlap[better] = p[better], shift, (last - first)[better]
+        better = enough & (total > best)
+        best[better], offset[better], overlap[better] = total[better], shift, (last - first)[better]
+    p = np.ones(len(width))
+    for wide in np.unique(widths):
+        chosen = width == wide
+        p[chosen] = null.of_largest(int(wide), best[chosen].astype(int), least_overlap=least_overlap)
     half = len(widths)
-    flipped = smallest[half:] < smallest[:half]
-    tried = 2 * np.maximum(length + widths - 2 * np.minimum(least_overlap, np.minimum(length, widths)) + 1, 1)
-    best = np.clip(np.minimum(smallest[:half], smallest[half:]), 0, 1)
-    corrected = -np.expm1(tried * np.log1p(-np.minimum(best, 1 - 1e-12)))
+    flipped = p[half:] < p[:half]
+    smaller = np.minimum(p[:half], p[half:])
     return (
-        np.clip(corrected, 0, 1),
+        smaller * (2 - smaller),
         np.where(flipped, offset[half:], offset[:half]),
         np.where(flipped, overlap[half:], overlap[:half]),
         flipped,
@@ -138,25 +137,34 @@ def match_one(
 
 
 class _Null:
-    """Upper tails of the summed score of any span of a query."""
+    """Upper tails of the summed score of any span of a query, and of the largest over alignments."""
 
     def __init__(self, columns: np.ndarray) -> None:
-        self.low = columns.min(axis=1)
-        self.histograms = [np.bincount(row - row.min()) / len(row) for row in columns]
-        self.tails: dict[tuple[int, int], tuple[int, np.ndarray]] = {}
-        self.sums: dict[tuple[int, int], np.ndarray] = {}
+        self.columns = columns
+        self.low = int(np.minimum(columns.min(axis=1), 0).sum())
+        self.high = int(np.maximum(columns.max(axis=1), 0).sum())
+        self.tails: dict[tuple[int, int], np.ndarray] = {}
 
-    def tail(self, first: int, end: int, score: np.ndarray) -> np.ndarray:
-        """Probability of at least `score` over query positions [first, end)."""
+    def of_largest(self, width: int, score: np.ndarray, *, least_overlap: int) -> np.ndarray:
+        """Probability that any alignment with a motif of `width` positions scores at least `score`."""
+        length = len(self.columns)
+        shortest = min(least_overlap, length, width)
+        none = np.zeros(self.high - self.low + 1)  # log of the probability that no alignment scores so much
+        for shift in range(-width + 1, length):
+            first, end = max(0, shift), min(length, width + shift)
+            if end - first >= shortest:
+                with np.errstate(divide="ignore"):
+                    none += np.log1p(-self._tail(first, end))
+        return -np.expm1(none[np.clip(score - self.low, 0, len(none) - 1)])
+
+    def _tail(self, first: int, end: int) -> np.ndarray:
+        """Probability that query positions [first, end) score at least low, low + 1, ..., high."""
         if (first, end) not in self.tails:
-            mass = self._mass(first, end)
-            self.tails[first, end] = (int(self.low[first:end].sum()), np.cumsum(mass[::-1])[::-1])
-        low, upper = self.tails[first, end]
-        return np.clip(upper[np.clip(score - low, 0, len(upper) - 1)], 0, 1)
-
-    def _mass(self, first: int, end: int) -> np.ndarray:
-        if (first, end) not in self.sums:
-            last = self.histograms[end - 1]
-            whole = last if end - first == 1 else np.convolve(self._mass(first, end - 1), last)
-            self.sums[first, end] = whole
-        return self.sums[first, end]
+            mass = np.ones(1)
+            for column in self.columns[first:end]:
+                mass = np.convolve(mass, np.bincount(column - column.min()) / len(column))
+            begin = int(self.columns[first:end].min(axis=1).sum()) - self.low
+            whole = np.zeros(self.high - self.low + 1)
+            whole[begin : begin + len(mass)] = mass
+            self.tails[first, end] = np.clip(np.cumsum(whole[::-1])[::-1], 0, 1)
+        return self.tails[first, end]
