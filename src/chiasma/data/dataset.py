@@ -11,11 +11,15 @@ from chiasma.core.checks import duplicates
 from chiasma.core.errors import list_some
 from chiasma.data.genomes import Genomes
 from chiasma.data.matrix import Matrix, Views
+from chiasma.data.rows import take_rows
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.data.tracks import Tracks
 
 TargetKind = Literal["binary", "multiclass", "multilabel", "regression", "none"]
+_HELD = 1 << 24
+"""Values looked at together."""
+
 Examples = Sequences | Simulated | Matrix | Views | Tracks | Genomes
 
 
@@ -43,7 +47,7 @@ class Target:
 
     def take(self, index: np.ndarray) -> Self:
         """The target of some examples."""
-        return type(self)(self.kind, self.values[index], self.names, self.unit)
+        return type(self)(self.kind, take_rows(self.values, index), self.names, self.unit)
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,13 @@ class Dataset:
             if len(present) < 2:
                 only = self.target.names[int(present[0])] if len(present) else "nothing"
                 found.append(f"only one class is present ({only}); a classifier needs two or more")
-        elif self.target.kind in ("regression", "multilabel") and not np.isfinite(values).all():
-            found.append(
-                f"{int((~np.isfinite(values)).any(axis=-1).sum())} examples have a target that is not a number"
-            )
+        elif self.target.kind in ("regression", "multilabel") and (bad := _not_finite(values)):
+            found.append(f"{bad} examples have a target that is not a number")
         return found
+
+
+def _not_finite(values: np.ndarray) -> int:
+    """Rows with a value that is no number, a few at a time: they may lie on disk."""
+    step = max(1, _HELD // max(int(np.prod(values.shape[1:])), 1))
+    rows = (np.isfinite(values[start : start + step]) for start in range(0, len(values), step))
+    return sum(int((~block.reshape(len(block), -1).all(axis=1)).sum()) for block in rows)

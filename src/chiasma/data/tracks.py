@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from chiasma.data.intervals import Intervals
+from chiasma.data.rows import take_rows
 from chiasma.data.sequences import UNKNOWN
 from chiasma.data.track_table import TrackTable
 
@@ -17,7 +18,7 @@ class Tracks:
     """Windows of one length, their geometry, and what their tracks are.
 
     The targets themselves are those of the Dataset: float16 (example, bin, track), which may lie on disk (a memory map)
-    as the codes may.
+    as the codes may; some windows of those are `Rows`, not read yet.
 
     Attributes:
         codes: uint8 (example, position): A, C, G, T as 0 to 3, all else 4.
@@ -53,7 +54,7 @@ class Tracks:
     def take(self, index: np.ndarray) -> Self:
         """Some windows (integers or a mask)."""
         places = None if self.intervals is None else self.intervals.take(index)
-        return replace(self, codes=self.codes[index], intervals=places)
+        return replace(self, codes=take_rows(self.codes, index), intervals=places)
 
     def problems(self) -> list[str]:
         """All that is wrong: lengths that are no whole bins, nothing left after cropping, codes out of range."""

@@ -158,7 +158,8 @@ def _measure(
                 kept[start : start + len(values)] = values
                 if intervals is not None:
                     low, high = intervals.intervals(values)
-                    held += ((part.target.values >= low) & (part.target.values <= high)).mean(axis=1).sum(axis=0)
+                    truth = np.asarray(part.target.values)
+                    held += ((truth >= low) & (truth <= high)).mean(axis=1).sum(axis=0)
     kept.flush()
     del kept
     draft.replace(path)
