@@ -106,7 +106,7 @@ def predict(
     if output is not None and output_suffix(output) in CONTAINERS:
         return _written(fitted, data, columns, output), data.skips
     if output is not None:
-        write_windows(output, columns, intervals=where, fasta=inputs.get("fasta"))
+        write_windows(output, fitted, data, columns, intervals=where, fasta=inputs.get("fasta"))
     return columns, data.skips
 
 

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.errors import UsageError
-from chiasma.core.files import atomic_write
+from chiasma.core.files import atomic_write, read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.intervals import Intervals
+from chiasma.data.results import Figure
+from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.model import Model
 from chiasma.workflow.predicting.predictions import output_suffix, write_table
+
+_LISTED = 25
+"""Windows on the page."""
 
 
 def is_scan(data: Dataset) -> bool:
@@ -35,12 +40,76 @@ def scan_columns(model: Model, data: Dataset, scores: np.ndarray) -> dict[str, n
 
 
 def write_windows(
-    path: Path | str, columns: Mapping[str, Any], *, intervals: Intervals | None, fasta: Path | str | None
-) -> Path:
-    """Write a prediction: of a scan to .bed with the calls as names, all else as `write_table` does."""
-    if "call" in columns and output_suffix(path) == ".bed":
-        return write_calls(path, columns, intervals)
-    return write_table(path, columns, intervals=intervals, fasta=fasta)
+    path: Path | str,
+    model: Model,
+    data: Dataset,
+    columns: Mapping[str, Any],
+    *,
+    intervals: Intervals | None,
+    fasta: Path | str | None,
+) -> None:
+    """Write a prediction: of a scan with a page beside it, STEM.scan.html, and to .bed with the calls as names.
+
+    All else as `write_table` does.
+    """
+    if not is_scan(data):
+        write_table(path, columns, intervals=intervals, fasta=fasta)
+        return
+    if output_suffix(path) == ".bed":
+        write_calls(path, columns, intervals)
+    else:
+        write_table(path, columns, intervals=intervals, fasta=fasta)
+    _write_page(Path(path), model, data, columns, intervals)
+
+
+def _write_page(
+    path: Path, model: Model, data: Dataset, columns: Mapping[str, Any], intervals: Intervals | None
+) -> None:
+    from chiasma import __version__
+    from chiasma.report.scan import write_scan_page
+
+    names = list(model.target.names)
+    here = [name for name in names if name != "neutral" and not name.startswith("linked")]
+    swept = np.sum([columns[f"p_{name}"] for name in here], axis=0)
+    first = np.argsort(-swept, kind="stable")[:_LISTED]
+    windows = [
+        {
+            "place": str(columns["id"][i]),
+            "call": str(columns["call"][i]),
+            "sweep": float(swept[i]),
+            "neutral": float(columns["p_neutral"][i]),
+            "sites": int(columns["n_sites"][i]) if "n_sites" in columns else "–",
+        }
+        for i in first
+    ]
+    gate = path.with_name(f"{path.stem}.gate.json")
+    notes = {key: str(value) for key, value in data.notes.items()}
+    facts = {
+        "windows": len(data),
+        "calls": {name: int((columns["call"] == name).sum()) for name in names},
+        "skipped": [str(skip) for skip in data.skips],
+        "gate": read_json(gate)["text"] if gate.is_file() else "",
+        "settings": {"method": model.method.name if isinstance(model, Fitted) else "a network of one's own", **notes},
+    }
+    figures = [] if intervals is None else _figures(names, columns, intervals)
+    page = path.with_name(f"{path.stem}.scan.html")
+    write_scan_page(page, facts, windows=windows, figures=figures, version=__version__)
+
+
+def _figures(names: list[str], columns: Mapping[str, Any], intervals: Intervals) -> list[Figure]:
+    """One figure a contig."""
+    from chiasma.plot.scan import scan_figure
+
+    chroms = intervals.chrom.astype(str)
+    figures: list[Figure] = []
+    for chrom in dict.fromkeys(chroms):
+        rows = np.flatnonzero(chroms == chrom)
+        rows = rows[np.argsort(intervals.start[rows], kind="stable")]
+        values = {name: columns[f"p_{name}"][rows] for name in names}
+        figures.append(
+            scan_figure(chrom, intervals.start[rows], intervals.end[rows], values, name=f"scan_{len(figures) + 1}")
+        )
+    return figures
 
 
 def write_calls(path: Path | str, columns: Mapping[str, Any], places: Intervals | None) -> Path:
