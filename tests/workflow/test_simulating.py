@@ -71,3 +71,31 @@ def test_a_cache_is_filled_in_parts(tmp_path):
     assert call("simulate", "haplotype-cnn", "--preset", "tiny", "--part", "3/2", "-o", tmp_path / "cache").code == 2
     assert call("simulate", "haplotype-cnn", "--part", "half", "-o", tmp_path / "cache").code == 2
     assert call("simulate", "cnn", "--part", "1/2", "-o", tmp_path / "cache").code == 2
+
+
+def test_simulations_on_a_stretch_of_a_genome(tmp_path):
+    tskit = pytest.importorskip("tskit")
+    (tmp_path / "map.txt").write_text("pos\tchr\tcM\n1001\t2\t0\n21001\t2\t0\n31001\t2\t2\n")
+    (tmp_path / "mask.bed").write_text("chr2\t1000\t11000\n")
+    stretch = ("--region", "2:1001-41000", "--map", tmp_path / "map.txt", "--mask", tmp_path / "mask.bed")
+    done("simulate", "demography:const", "-n", 1, "--set", "haplotypes=40", *stretch, "-o", tmp_path / "made")
+    trees = tskit.load(tmp_path / "made/const-1-0.trees")
+    breaks = [tree.interval.left for tree in trees.trees()][1:]
+    assert trees.sequence_length == 40_000 and breaks and min(breaks) >= 20_000
+    assert trees.num_sites > 5 and trees.sites_position.max() < 10_000
+    done("simulate", "sweep", "-n", 1, *stretch, "-o", tmp_path / "sweep")
+    for words, text in (
+        (("sweep", "--map", tmp_path / "map.txt"), "--region"),
+        (("sweep", "--region", "2:1-9"), "--map or --mask"),
+        (("sweep", *stretch, "--set", "length=7"), "length is that of the region"),
+        (("sweep", *stretch, "--set", "recombination_rate=0"), "a map gives the rates"),
+        (("admixture", *stretch), "no mutations"),
+        (("haplotype-cnn", *stretch), "of use with sweep"),
+    ):
+        answer = call("simulate", *words, "-o", tmp_path / "none")
+        assert answer.code == 2 and text in answer.err
+    for region, text in (("2:50001-60000", "does not reach"), ("3:1-900", "no such contig")):
+        answer = call("simulate", "sweep", *stretch[2:4], "--region", region, "-o", tmp_path / "none")
+        assert answer.code == 3 and text in answer.err
+    answer = call("simulate", "sweep", "--region", "2:20001-30000", *stretch[4:], "-o", tmp_path / "none")
+    assert answer.code == 3 and "hides the whole stretch" in answer.err

@@ -28,6 +28,9 @@ def simulate(
     preset: str = "default",
     part: str = "",
     workers: int = 1,
+    region: str | None = None,
+    map: Path | None = None,
+    mask: Path | None = None,
     set: Annotated[list[str] | None, Parameter(negative="")] = None,
     json: bool = False,
 ) -> None:
@@ -43,11 +46,15 @@ def simulate(
     preset: preset of the configuration.
     part: I/N runs part I of N of the examples that a fit would run, into OUTPUT, which is then the fit's --cache.
     workers: processes, with --part.
+    region: CONTIG:FIRST-LAST, 1-based: the stretch of a genome that --map and --mask are taken of, and its length.
+    map: genetic map (HapMap, gmap, PLINK) whose rates sweep, admixture and demography have along the region.
+    mask: BED of the bases that could be called; other sites of sweep and demography are left out.
     set: key=value for any configuration field, repeatable.
     json: print where it was written as JSON.
     """
     from chiasma.workflow.simulating.simulate import fill_cache
     from chiasma.workflow.simulating.simulate import simulate as run_simulate
+    from chiasma.workflow.simulating.stretches import read_stretch
 
     if part:
         made, fresh = fill_cache(
@@ -62,7 +69,15 @@ def simulate(
         record = {"output": output, "number": made, "run": fresh}
         emit(record, f"{made:,} examples in {output}, {fresh:,} of them run now", as_json=json)
         return
-    path = run_simulate(model, output=output, number=number, seed=seed, config=parse_settings(set or []), preset=preset)
+    path = run_simulate(
+        model,
+        output=output,
+        number=number,
+        seed=seed,
+        config=parse_settings(set or []),
+        preset=preset,
+        stretch=read_stretch(region, map=map, mask=mask),
+    )
     emit({"output": path, "number": number}, f"{number:,} examples in {path}", as_json=json)
 
 

@@ -13,6 +13,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import UsageError, unknown_name
 from chiasma.core.files import write_json
 from chiasma.core.rng import derive_seed
+from chiasma.simulate.stretch import Stretch
 from chiasma.workflow.predicting.predictions import write_table
 
 DEMOGRAPHY = "demography:"
@@ -65,7 +66,13 @@ def is_population(model: str) -> bool:
 
 
 def simulate_population(
-    model: str, *, output: Path, number: int, seed: int, settings: Mapping[str, Any] | None = None
+    model: str,
+    *,
+    output: Path,
+    number: int,
+    seed: int,
+    settings: Mapping[str, Any] | None = None,
+    stretch: Stretch | None = None,
 ) -> Path:
     """Write tree sequences, truth.tsv, simulation.json, and of admixture the tracts.
 
@@ -75,35 +82,72 @@ def simulate_population(
         number: how many.
         seed: example i of a seed is always the same.
         settings: fields of the configuration; of a demography also values of its parameters, others are drawn.
+        stretch: of a genome, whose map and mask the simulations have, and whose length.
+
+    Raises:
+        UsageError: settings that contradict the stretch, or a mask for trees without mutations.
     """
-    config, one = _prepare(model, dict(settings or {}))
+    config, one = _prepare(model, _on_stretch(model, dict(settings or {}), stretch), stretch)
     name = model.removeprefix(DEMOGRAPHY).replace("/", "_").removesuffix(".yaml").removesuffix(".yml").lstrip("._")
     output.mkdir(parents=True, exist_ok=True)
     truth: list[Truth] = []
     ids = [f"{name}-{seed}-{index}" for index in range(number)]
     for index, identity in enumerate(ids):
         trees, values, tracts = one(seed, index)
+        trees = trees if stretch is None else stretch.hide(trees)
         trees.dump(output / f"{identity}.trees")
         truth.append(values)
         if tracts is not None:
-            columns = {"haplotype": tracts.haplotype, "left": tracts.left, "right": tracts.right}
-            sources = np.array(tracts.populations, object)[tracts.source]
-            write_table(output / f"{identity}.tracts.tsv", {**columns, "source": sources})
+            write_tracts(output / f"{identity}.tracts.tsv", tracts)
     table: dict[str, Any] = {"id": np.array(ids, object)}
     table |= {key: np.array([values[key] for values in truth]) for key in truth[0]} if truth else {}
     write_table(output / "truth.tsv", table)
-    record = {"model": model, "seed": seed, "number": number, "config": config.model_dump(mode="json")}
+    record: dict[str, Any] = {"model": model, "seed": seed, "number": number, "config": config.model_dump(mode="json")}
+    if stretch is not None:
+        record["stretch"] = f"{stretch.contig}:{stretch.start + 1}-{stretch.end}"
     write_json(output / "simulation.json", record)
     return output
 
 
-def _prepare(model: str, settings: dict[str, Any]) -> tuple[Sampled, Callable[[int, int], Any]]:
+def write_tracts(path: Path, tracts: Any) -> None:
+    """Write tracts as a table: haplotype, left, right, source; in whole bases."""
+    sources = np.array(tracts.populations, object)[tracts.source]
+    left, right = (np.round(side).astype(np.int64) for side in (tracts.left, tracts.right))
+    kept = left < right
+    columns = {"haplotype": tracts.haplotype, "left": left, "right": right, "source": sources}
+    write_table(path, {name: values[kept] for name, values in columns.items()})
+
+
+def _on_stretch(model: str, settings: dict[str, Any], stretch: Stretch | None) -> dict[str, Any]:
+    """The settings with the length of the stretch."""
+    if stretch is None:
+        return settings
+    if settings.setdefault("length", float(stretch.length)) != stretch.length:
+        raise UsageError(
+            "the length is that of the region", where="--set length", got=settings["length"], expected=stretch.length
+        )
+    if stretch.genetic_map is not None and "recombination_rate" in settings:
+        raise UsageError("a map gives the rates", where="--set recombination_rate", do="leave it or --map out")
+    if stretch.accessible is not None and model == "admixture":
+        raise UsageError("these trees have no mutations to be masked", where="--mask", got=model, do="leave --mask out")
+    return settings
+
+
+def _rates(config: Sampled, stretch: Stretch | None) -> Any:
+    return config.recombination_rate if stretch is None or stretch.genetic_map is None else stretch.rates()
+
+
+def _prepare(
+    model: str, settings: dict[str, Any], stretch: Stretch | None
+) -> tuple[Sampled, Callable[[int, int], Any]]:
     if model == "sweep":
         sweep = SweepConfig.parse(settings, source="sweep")
-        return sweep, lambda seed, index: _sweep(sweep, derive_seed(seed, model, index))
+        rates = _rates(sweep, stretch)
+        return sweep, lambda seed, index: _sweep(sweep, rates, derive_seed(seed, model, index))
     if model == "admixture":
         admixture = AdmixtureConfig.parse(settings, source="admixture")
-        return admixture, lambda seed, index: _admixture(admixture, derive_seed(seed, model, index))
+        rates = _rates(admixture, stretch)
+        return admixture, lambda seed, index: _admixture(admixture, rates, derive_seed(seed, model, index))
     from chiasma.simulate.demographies import find_model, simulate_model
 
     demography = find_model(model.removeprefix(DEMOGRAPHY))
@@ -118,6 +162,7 @@ def _prepare(model: str, settings: dict[str, Any]) -> tuple[Sampled, Callable[[i
     if demography.mutation_rate is not None:
         settings.setdefault("mutation_rate", demography.mutation_rate)
     region = Region.parse(settings, source=model)
+    rates = _rates(region, stretch)
 
     def one(seed: int, index: int) -> Any:
         values = {**demography.draw(seed, index), **given}
@@ -127,7 +172,7 @@ def _prepare(model: str, settings: dict[str, Any]) -> tuple[Sampled, Callable[[i
             haplotypes=dict.fromkeys(demography.populations, region.haplotypes),
             length=region.length,
             mutation_rate=region.mutation_rate,
-            recombination=region.recombination_rate,
+            recombination=rates,
             seed=derive_seed(seed, model, index),
         )
         return trees, values, None
@@ -143,7 +188,7 @@ def _mutated(trees: Any, rate: float, seed: int) -> Any:
     return msprime.sim_mutations(trees, rate=rate, model=model, discrete_genome=False, random_seed=random_seed)
 
 
-def _sweep(config: SweepConfig, seed: int) -> Any:
+def _sweep(config: SweepConfig, rates: Any, seed: int) -> Any:
     from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
 
     sweep = Sweep(
@@ -159,14 +204,14 @@ def _sweep(config: SweepConfig, seed: int) -> Any:
         SizeHistory(np.array(config.sizes), np.array(config.starts)),
         haplotypes=config.haplotypes,
         length=config.length,
-        recombination=config.recombination_rate,
+        recombination=rates,
         seed=seed,
     )
     truth = {"position": sweep.position, "s": sweep.s, "origins": float(trees.num_mutations)}
     return _mutated(trees, config.mutation_rate, seed), truth, None
 
 
-def _admixture(config: AdmixtureConfig, seed: int) -> Any:
+def _admixture(config: AdmixtureConfig, rates: Any, seed: int) -> Any:
     from chiasma.simulate.admixture import Admixture, simulate_admixture
     from chiasma.simulate.sweeps import SizeHistory
 
@@ -176,7 +221,7 @@ def _admixture(config: AdmixtureConfig, seed: int) -> Any:
         SizeHistory.constant(config.size),
         haplotypes=config.haplotypes,
         length=config.length,
-        recombination=config.recombination_rate,
+        recombination=rates,
         seed=seed,
     )
     share = float(admixed.tracts.shares()[:, 0].mean())

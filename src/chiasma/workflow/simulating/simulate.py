@@ -12,10 +12,11 @@ import numpy as np
 from chiasma.core.errors import UsageError
 from chiasma.core.files import write_json
 from chiasma.run.simulations import fill
+from chiasma.simulate.stretch import Stretch
 from chiasma.workflow.loading.simulations import load_simulations
 from chiasma.workflow.method import load_method
 from chiasma.workflow.predicting.predictions import write_table
-from chiasma.workflow.simulating.populations import is_population, simulate_population
+from chiasma.workflow.simulating.populations import is_population, simulate_population, write_tracts
 
 
 def simulate(
@@ -26,6 +27,7 @@ def simulate(
     seed: int = 1,
     config: Mapping[str, Any] | None = None,
     preset: str = "default",
+    stretch: Stretch | None = None,
 ) -> Path:
     """Write simulated examples with their truth.
 
@@ -36,11 +38,18 @@ def simulate(
         seed: root of all randomness; example i of a seed is always the same.
         config: fields of the method's configuration.
         preset: one of its presets.
+        stretch: of a genome, whose map and mask sweeps, admixture and demographic models are simulated with.
 
     Raises:
-        UsageError: the method has no simulator.
+        UsageError: the method has no simulator, or takes nothing from a genome.
     """
     output = Path(output)
+    if stretch is not None and not is_population(model):
+        raise UsageError(
+            "a map or a mask is of use with sweep, admixture and demography:MODEL",
+            got=model,
+            do="leave --region, --map and --mask out; methods take a mask in fit",
+        )
     if model == "peaks":
         from chiasma.io.fasta import write_fasta
         from chiasma.simulate.peaks import simulate_peaks
@@ -48,7 +57,7 @@ def simulate(
         write_fasta(output, simulate_peaks(number, seed=seed))
         return output
     if is_population(model):
-        return simulate_population(model, output=output, number=number, seed=seed, settings=config)
+        return simulate_population(model, output=output, number=number, seed=seed, settings=config, stretch=stretch)
     method = load_method(model)
     if method.card.data != "simulations":
         raise UsageError(
@@ -63,6 +72,8 @@ def simulate(
     for index in range(number):
         tree_sequence = examples.tree_sequence(chosen, seed, index)
         tree_sequence.dump(output / f"{model}-{seed}-{index}.trees")
+        if hasattr(examples, "called_tracts"):
+            write_tracts(output / f"{model}-{seed}-{index}.tracts.tsv", examples.called_tracts(chosen, seed, index))
         truth.append(np.atleast_1d(examples.draw(chosen, seed, index)))
     values = np.vstack(truth)
     names = examples.target_names(chosen)
