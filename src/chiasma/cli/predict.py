@@ -57,7 +57,7 @@ def predict(
     phased: genotypes in scikit-allel's HDF5, which does not tell, are phased.
     study: FILE or FILE:COLUMN, study of each new sample by id, for methods fitted with studies.
     track: of networks that give tracks along windows, those wanted, repeatable; bigWig and bedGraph hold one.
-    output: the suffix chooses: .parquet .tsv .csv .json .h5ad .zarr .h5mu .bed .bedgraph .bw (with --fasta); else stdout.
+    output: its suffix is .parquet .tsv .csv .json .h5ad .zarr .h5mu .bed .bedgraph or .bw (with --fasta); else stdout.
     device: auto, cpu, cuda or mps.
     seed: root of any random choice.
     json: print the predictions as JSON; with --output a summary: path, count, columns, the first rows.
