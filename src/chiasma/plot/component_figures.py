@@ -9,7 +9,7 @@ import numpy as np
 
 from chiasma.data.results import Figure
 from chiasma.plot.relations import Members, circos, links, network
-from chiasma.plot.variables import arrow_plot, correlation_circle, explained_bars
+from chiasma.plot.variables import arrow_plot, component_errors, correlation_circle, explained_bars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,19 +17,29 @@ if TYPE_CHECKING:
 Drawn = dict[str, "tuple[Figure, pd.DataFrame]"]
 CUTOFF = 0.7
 """Similarity from which features of different views are joined, that of mixOmics' circos plot."""
+NESTED = "What is tuned was tuned without them."
+"""Said of errors on held-out samples."""
 _MOST_A_VIEW = 30
 
 
-def matrix_figures(correlations: Mapping[str, pd.DataFrame], shares: pd.DataFrame) -> Drawn:
-    """Variance explained and, from two components on, features in the circle of correlations.
+def matrix_figures(
+    correlations: Mapping[str, pd.DataFrame],
+    shares: pd.DataFrame,
+    *,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+) -> Drawn:
+    """Variance explained; from two components on, features in the circle of correlations; errors where there are any.
 
     Args:
         correlations: of each view, features as rows and components as columns.
         shares: of variance (view, component).
+        errors: on held-out samples, rows of `component_errors`, what is tuned tuned without them.
     """
     drawn: Drawn = {"explained": explained_bars(shares)}
     if shares.shape[1] > 1:
         drawn["variables"] = correlation_circle(correlations)
+    if errors is not None:
+        drawn["component_errors"] = component_errors(errors, note=NESTED)
     return drawn
 
 

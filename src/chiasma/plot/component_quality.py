@@ -14,15 +14,17 @@ from chiasma.plot.variables import sealed
 if TYPE_CHECKING:
     import pandas as pd
 
+Q2_LIMIT = 0.0975
+"""Q2 from which a component counts in mixOmics and SIMCA, 1 - .95^2: its errors on held-out samples are below 95 % of
+the spread that the components before it leave in all samples."""
 _SHOWN = {"explained": "explained by all up to this", "q2": "Q2 of this", "correlation": "correlation of the variates"}
 
 
-def component_quality(rows: Sequence[Mapping[str, Any]], *, threshold: float) -> tuple[Figure, pd.DataFrame]:
+def component_quality(rows: Sequence[Mapping[str, Any]]) -> tuple[Figure, pd.DataFrame]:
     """Share explained and Q2, or correlation of variates, by number of components; bars: standard errors over repeats.
 
     Args:
         rows: of repeat, component and explained, q2 and more, or correlation.
-        threshold: Q2 from which a component is said to count.
     """
     import pandas as pd
 
@@ -44,10 +46,10 @@ def component_quality(rows: Sequence[Mapping[str, Any]], *, threshold: float) ->
                 label=_SHOWN[name],
             )
         if "q2" in measures:
-            axes.axhline(threshold, color=MUTED, linewidth=0.8, linestyle="--")
+            axes.axhline(Q2_LIMIT, color=MUTED, linewidth=0.8, linestyle="--")
         axes.set(xlabel="components", ylabel="on held-out samples", xticks=np.unique(table["component"]))
         canvas.legend(loc="outside lower center", ncols=2, labelcolor=INK)
         said = "On held-out samples of the train part, everything learnt and tuned without them."
         if "q2" in measures:
-            said += f" Dashed: Q2 of {threshold:g}, from which a component counts in mixOmics and SIMCA."
+            said += f" Dashed: Q2 of {Q2_LIMIT:g}, from which a component counts in mixOmics and SIMCA."
         return sealed(canvas, table, name="component_quality", title="Prediction by number of components", caption=said)

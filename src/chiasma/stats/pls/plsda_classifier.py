@@ -25,8 +25,6 @@ from chiasma.stats.principal_components import feature_correlations
 if TYPE_CHECKING:
     import pandas as pd
 
-    from chiasma.data.results import Figure
-
 
 class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixClassifier):
     """Base of the discriminant analyses by components of one matrix; made to be subclassed.
@@ -104,16 +102,6 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
             )
         found = {distance: number for (distance, _), number in choices(self.perf_, measure).items()}
         return pd.Series(found, name="components").rename_axis("distance")
-
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained and circle of correlations, each with its table; errors by component if asked for."""
-        from chiasma.plot.component_figures import matrix_figures
-        from chiasma.plot.variables import component_errors
-
-        drawn = matrix_figures(self.correlations(), self.explained())
-        if self.perf_ is not None:
-            drawn["component_errors"] = component_errors(self.perf_, note="What is tuned was tuned without them.")
-        return drawn
 
     def _fit_model(
         self, values: np.ndarray, codes: np.ndarray, config: Any, rules: PlsdaRules, *, study: np.ndarray | None = None

@@ -15,9 +15,6 @@ from chiasma.stats.pls.block_perf import choose_components
 from chiasma.stats.pls.block_plsda import correlation
 from chiasma.stats.pls.sgcca import Block
 
-Q2_LIMIT = 0.0975
-"""Q2 from which a component counts in mixOmics and SIMCA, 1 - .95^2: its errors on held-out samples are below 95 % of
-the spread that the components before it leave in all samples."""
 MEASURES = ("q2", "r2", "msep")
 
 

@@ -16,7 +16,6 @@ from chiasma.stats.pls.block_scaling import learn_scaling
 from chiasma.stats.pls.component_views import ComponentViews, stack
 from chiasma.stats.pls.sgcca import Block, Rules
 from chiasma.stats.pls.two_view_perf import (
-    Q2_LIMIT,
     TwoViewFit,
     TwoViewPerf,
     components_worth_having,
@@ -28,8 +27,6 @@ from chiasma.stats.views import Arrays, ViewsError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from chiasma.data.results import Figure
 
 TIE = np.array([[0.0, 1.0], [1.0, 0.0]])
 """The design of two views tied to each other."""
@@ -96,20 +93,6 @@ class TwoViewPls(ComponentViews):
         n_components = self._n_features_out if tables else 0
         index = pd.MultiIndex.from_product([range(1, n_components + 1), names], names=["component", "feature"])
         return pd.DataFrame({name: table.ravel() for name, table in tables.items()}, index=index).reset_index()
-
-    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
-        """Variance explained, circle of correlations, arrows, circos and network, each with its table.
-
-        Where `perf_repeats` asked for it, also how well held-out samples are told by number of components.
-        """
-        from chiasma.plot.component_figures import view_figures
-        from chiasma.plot.component_quality import component_quality
-
-        variates = {name: view.variates for name, view in self.fitted_.items()}
-        drawn = view_figures(self.correlations(), self.explained(), variates)
-        if self.perf_ is not None:
-            drawn["component_quality"] = component_quality(self.perf_.rows, threshold=Q2_LIMIT)
-        return drawn
 
     def _judge(self, data: Arrays, config: Any, groups: Any) -> TwoViewPerf | None:
         """What `perf_` holds; `groups` is the unit of each sample (sample,), which no fold divides."""

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from chiasma.data.results import Figure
 
-_NESTED = "What is tuned was tuned without them."
-
 
 class Diablo(NamedViews, ClassifierMixin, BaseEstimator):
     """Sparse discriminant components of several views that agree with each other and with the class.
@@ -207,7 +205,7 @@ class Diablo(NamedViews, ClassifierMixin, BaseEstimator):
         """
         import pandas as pd
 
-        from chiasma.plot.component_figures import view_figures
+        from chiasma.plot.component_figures import NESTED, view_figures
         from chiasma.plot.relations import clustered_map
         from chiasma.plot.variables import component_errors
 
@@ -229,7 +227,7 @@ class Diablo(NamedViews, ClassifierMixin, BaseEstimator):
             drawn["clustered_map"] = clustered_map(heat, row_groups=classes, column_groups=views)
         if self.perf_ is not None:
             reused = self.faithful and self.tuning_ is not None
-            note = "keep_x was tuned with them, as mixOmics does: optimistic." if reused else _NESTED
+            note = "keep_x was tuned with them, as mixOmics does: optimistic." if reused else NESTED
             drawn["component_errors"] = component_errors(self.perf_, note=note)
         return drawn
 

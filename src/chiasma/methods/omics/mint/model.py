@@ -21,6 +21,8 @@ from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chiasma.data.results import Figure
+
 ONE_STUDY = "all"
 """Name of the study where none is given."""
 
@@ -148,6 +150,12 @@ class Mint(PlsdaClassifier):
         index = pd.Index(list(self.scaling_.studies), name="study")
         columns = [f"comp{number + 1}" for number in range(self.model_.n_components)]
         return pd.DataFrame(self.partial_correlations_, index=index, columns=columns)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table; errors by component if asked for."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self.correlations(), self.explained(), errors=self.perf_)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""

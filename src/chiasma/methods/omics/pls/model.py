@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from chiasma.methods.omics.pls.config import Config
 from chiasma.stats.pls.two_view_pls import TwoViewPls
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Pls(TwoViewPls):
@@ -56,6 +61,18 @@ class Pls(TwoViewPls):
         self._fit_pls(data, config, [every, every])
         self.perf_ = self._judge(data, config, groups)
         return self
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos and network, each with its table.
+
+        Where `perf_repeats` asked for it, also how well held-out samples are told by number of components.
+        """
+        from chiasma.plot.component_figures import view_figures
+        from chiasma.plot.component_quality import component_quality
+
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        drawn = view_figures(self.correlations(), self.explained(), variates)
+        return drawn if self.perf_ is None else drawn | {"component_quality": component_quality(self.perf_.rows)}
 
 
 def build(config: Config) -> Pls:

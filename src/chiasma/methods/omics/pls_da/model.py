@@ -16,6 +16,8 @@ from chiasma.stats.pls.vip import importance_in_projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from chiasma.data.results import Figure
+
 VIP = "VIP"
 """Column of the loadings with the importance of a feature over all components."""
 
@@ -78,6 +80,12 @@ class PlsDa(PlsdaClassifier):
         """Loadings, features as rows and comp1, comp2, ... as columns, and the VIP over all components."""
         table = super().loadings()[VIEW]
         return {VIEW: table.assign(**{VIP: self.vip_[:, -1]})}
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table; errors by component if asked for."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self.correlations(), self.explained(), errors=self.perf_)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -16,6 +16,11 @@ from chiasma.stats.pls.sgcca import Rules
 from chiasma.stats.pls.two_view_pls import TIE, TwoViewPls
 from chiasma.stats.pls.two_view_tuning import tune_two_views
 from chiasma.stats.views import Arrays
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class Spls(TwoViewPls):
@@ -123,6 +128,18 @@ class Spls(TwoViewPls):
         check_is_fitted(self, "fitted_")
         loadings = {name: view.loadings for name, view in self.fitted_.items()}
         return ranked_features(loadings, self.feature_names_)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained, circle of correlations, arrows, circos and network, each with its table.
+
+        Where `perf_repeats` asked for it, also how well held-out samples are told by number of components.
+        """
+        from chiasma.plot.component_figures import view_figures
+        from chiasma.plot.component_quality import component_quality
+
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        drawn = view_figures(self.correlations(), self.explained(), variates)
+        return drawn if self.perf_ is None else drawn | {"component_quality": component_quality(self.perf_.rows)}
 
 
 def build(config: Config) -> Spls:

@@ -15,7 +15,9 @@ from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules, tune
 from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
+
+    from chiasma.data.results import Figure
 
 
 class SplsDa(PlsdaClassifier):
@@ -95,6 +97,12 @@ class SplsDa(PlsdaClassifier):
         """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
         names = self.feature_names()
         return selected_rows(self.model_, {VIEW: names}, {VIEW: self.profile_}, self.classes_)
+
+    def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
+        """Variance explained and circle of correlations, each with its table; errors by component if asked for."""
+        from chiasma.plot.component_figures import matrix_figures
+
+        return matrix_figures(self.correlations(), self.explained(), errors=self.perf_)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything fitted, as named arrays and JSON-ready facts."""
