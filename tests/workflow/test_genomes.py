@@ -17,7 +17,7 @@ from chiasma.data.sequences import decode, encode, reverse_complement
 from chiasma.methods.regulation.basenji.config import tiny
 from chiasma.simulate.planted import MOTIFS
 from chiasma.workflow.auditing.audit import audit
-from chiasma.workflow.fitting.fit import RunResult, fit
+from chiasma.workflow.fitting.fit import RunResult, fit, plan
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.genomes import load_genomes
 from chiasma.workflow.loading.prepare import Prepared, prepare
@@ -158,6 +158,21 @@ def test_each_genome_is_scored_beside_its_rivals(run: RunResult) -> None:
     assert run.report is not None and "mean over 2 tracks" in run.report.read_text()
     assert (run.path / "figures/tracks_of_a_window_second.svg").exists()
     assert json.loads((run.path / "compare.json").read_text())["best_rival"] in run.metrics["baselines"]
+
+
+def test_a_run_knows_its_genomes_by_the_content_of_their_files(run: RunResult, table: Path) -> None:
+    known = json.loads((run.path / "provenance.json").read_text())["inputs"]
+    names = {"genomes", "genomes.first.fasta", "genomes.second.tracks.signal", "genomes.alignment.first.second"}
+    assert names < set(known) and all(len(one["sha256"]) == 64 for one in known.values())
+    before = plan("basenji", {"genomes": table}, preset="tiny").identity()
+    other = table.parent / "other"
+    other.mkdir()
+    for path in table.parent.glob("*.*"):
+        (other / path.name).write_bytes(path.read_bytes())
+    (other / "kin.paf").write_text((other / "kin.paf").read_text().replace("\t60\n", "\t59\n"))
+    assert plan("basenji", {"genomes": other / "genomes.toml"}, preset="tiny").identity() != before
+    (other / "kin.paf").write_bytes((table.parent / "kin.paf").read_bytes())
+    assert plan("basenji", {"genomes": other / "genomes.toml"}, preset="tiny").identity() == before
 
 
 def test_a_run_of_two_genomes_can_be_audited(run: RunResult) -> None:

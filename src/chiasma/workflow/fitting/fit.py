@@ -78,8 +78,15 @@ class Job:
 
 
 def flatten_inputs(inputs: Mapping[str, Any]) -> dict[str, object]:
-    """Nested inputs (view: {mrna: FILE}) with one name each (view.mrna); a trailing :COLUMN is split off."""
+    """Nested inputs (view: {mrna: FILE}) with one name each (view.mrna); a trailing :COLUMN is split off.
+
+    The files that a table of genomes names stand beside it (genomes.human.fasta).
+    """
     flat: dict[str, object] = {}
+    if inputs.get("genomes") is not None:
+        from chiasma.workflow.loading.genomes import files_named
+
+        flat |= {f"genomes.{name}": file for name, file in files_named(inputs["genomes"]).items()}
     for name, value in inputs.items():
         for key, item in value.items() if isinstance(value, Mapping) else [("", value)]:
             full, text = f"{name}.{key}" if key else name, str(item)

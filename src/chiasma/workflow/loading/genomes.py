@@ -58,9 +58,7 @@ def load_genomes(config: Any, path: Path | str, *, own_split: bool, share: float
         UsageError: fewer than two genomes, a key that is not known, a file that is not there.
         MismatchError: what `load_tracks` refuses, or an alignment of other genomes.
     """
-    table = read_toml(path)
-    alignments = [AlignmentFile.parse(one, source=f"{path}: {ALIGNMENT}") for one in table.pop(ALIGNMENT, [])]
-    files = {name: _files(name, values, Path(path)) for name, values in table.items()}
+    files, alignments = _read(Path(path))
     if len(files) < 2:
         raise UsageError(
             "a table of genomes names two or more",
@@ -80,6 +78,28 @@ def load_genomes(config: Any, path: Path | str, *, own_split: bool, share: float
         return dataset, None
     part = np.concatenate([split.part for split in splits if split is not None])
     return dataset, Split("given", dataset.ids, part, {"by": "the folders' own parts"}, blocks=dataset.unit)
+
+
+def files_named(path: Path | str) -> dict[str, str]:
+    """Every file that a table of genomes names: GENOME.fasta, GENOME.tracks.NAME, alignment.FIRST.SECOND and so on."""
+    files, alignments = _read(Path(path))
+    found: dict[str, str] = {}
+    for name, given in files.items():
+        for key, value in given.items():
+            if isinstance(value, Mapping):
+                found |= {f"{name}.{key}.{track}": str(file) for track, file in value.items()}
+            elif key != "squash":
+                found[f"{name}.{key}"] = str(value)
+    for one in alignments:
+        found[f"{ALIGNMENT}.{'.'.join(one.between)}"] = _beside(Path(path), one.file, ALIGNMENT)
+    return found
+
+
+def _read(path: Path) -> tuple[dict[str, dict[str, Any]], list[AlignmentFile]]:
+    """Inputs of each genome, as `load_tracks` takes them, and the alignments."""
+    table = read_toml(path)
+    alignments = [AlignmentFile.parse(one, source=f"{path}: {ALIGNMENT}") for one in table.pop(ALIGNMENT, [])]
+    return {name: _files(name, values, path) for name, values in table.items()}, alignments
 
 
 def outputs_of(dataset: Dataset) -> int | dict[str, int]:
