@@ -65,3 +65,17 @@ def test_real_windows_are_encoded_as_simulated_ones() -> None:
     for left, right in zip(one, two):
         np.testing.assert_array_equal(left, right)
     assert one[1][0] == 0
+
+
+def test_larger_populations_keep_address_and_class() -> None:
+    config = tiny()
+    for index in (2, 3):
+        one, other = examples.simulate(config, 1, index), examples.resized(config, 1, index, factor=1.0)
+        assert all(np.array_equal(one[name], other[name]) for name in one)
+    small, large = (
+        np.mean([make(config, 1, index)["alleles"].shape[1] for index in range(10)])
+        for make in (examples.simulate, lambda *address: examples.resized(*address, factor=3.0))
+    )
+    assert large > 1.5 * small
+    assert examples.parameters(config, 1, 2).tolist() == [0, 0]
+    assert examples.parameters(config, 1, 3)[0] == 0.05 and 0.3 <= examples.parameters(config, 1, 3)[1] <= 1

@@ -199,3 +199,15 @@ def test_the_catalogue_is_known_by_name():
         find_model("HomoSap/OutOfAfrica_3G09")
     with pytest.raises(UsageError, match="did you mean 'OutOfAfrica_3G09'"):
         find_model("HomSap/OutOfAfrica_3G9")
+
+
+def test_larger_populations_leave_times_and_flow():
+    from chiasma.simulate.demographies import resized
+
+    model = MODELS["im"]
+    before, after = (one.graph(one.complete()) for one in (model, resized(model, 1.1)))
+    for deme, larger in zip(before.demes, after.demes, strict=True):
+        for epoch, other in zip(deme.epochs, larger.epochs, strict=True):
+            assert other.start_size == pytest.approx(1.1 * epoch.start_size)
+            assert other.end_size == pytest.approx(1.1 * epoch.end_size) and other.end_time == epoch.end_time
+    assert before.pulses == after.pulses

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,20 @@ class Model:
             if not np.isfinite(value):
                 raise UsageError("not a finite number", where=f"{self.name}, {name}", got=value)
         return {**self.defaults(), **(values or {})}
+
+
+def resized(model: Model, factor: float) -> Model:
+    """The same model with all populations larger by a factor; times, growth and migration stay."""
+    return replace(model, graph=lambda values: _larger(model.graph(values), factor))
+
+
+def _larger(graph: Any, factor: float) -> Any:
+    demes = require_module("demes", extra="population")
+    tree = graph.asdict()
+    for deme in tree["demes"]:
+        for epoch in deme["epochs"]:
+            epoch |= {name: factor * epoch[name] for name in ("start_size", "end_size")}
+    return demes.Graph.fromdict(tree)
 
 
 def demography_of(model: Model, values: Values | None = None) -> Any:

@@ -13,7 +13,8 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.selection_detector.config import Config, tiny
 from chiasma.simulate.central_regions import replicate_trees, sample_sets
-from chiasma.simulate.demographies import demography_of
+from chiasma.simulate.demographies import Model, demography_of
+from chiasma.simulate.demographies import resized as larger
 from chiasma.simulate.demographies_pg_gan import MODELS
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
 
@@ -59,7 +60,10 @@ def target_names(config: Config) -> tuple[str, ...]:
 
 def tree_sequence(config: Config, run_seed: int, index: int) -> Any:
     """The tskit.TreeSequence of one example, with mutations; a selected site that segregates is one of its sites."""
-    model = MODELS[config.model]
+    return _trees(config, MODELS[config.model], run_seed, index)
+
+
+def _trees(config: Config, model: Model, run_seed: int, index: int) -> Any:
     values = model.complete(config.truth)
     seed = derive_seed(run_seed, "selection-detector", "region", index)
     if index % 2 == 0:
@@ -75,11 +79,10 @@ def tree_sequence(config: Config, run_seed: int, index: int) -> Any:
             )
         )
     msprime = require_module("msprime", extra="population")
-    rng = generator(run_seed, "selection-detector", "sweep", index)
     sweep = Sweep(
         position=config.length / 2,
         s=strength(config, index),
-        final_frequency=float(rng.uniform(config.lowest_frequency, 1)),
+        final_frequency=_frequency(config, run_seed, index),
     )
     ancestry = simulate_sweep(
         sweep,
@@ -105,13 +108,31 @@ def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]
         alleles int8 (haplotype, site), 1 derived; positions float64 (site,), bases; region (start, end), bases;
         sizes (population,), haplotypes of each, in row order; target, as `draw` gives it.
     """
-    ts = tree_sequence(config, run_seed, index)
+    return _example(config, tree_sequence(config, run_seed, index), draw(config, run_seed, index))
+
+
+def resized(config: Config, run_seed: int, index: int, *, factor: float) -> dict[str, np.ndarray]:
+    """The same example from a population larger by a factor: a demographic error."""
+    trees = _trees(config, larger(MODELS[config.model], factor), run_seed, index)
+    return _example(config, trees, draw(config, run_seed, index))
+
+
+def parameters(config: Config, run_seed: int, index: int) -> np.ndarray:
+    """What is drawn for an example but its class: strength, and frequency of the selected allele today (parameter,)."""
+    return np.array([strength(config, index), _frequency(config, run_seed, index) if index % 2 else 0.0])
+
+
+def _frequency(config: Config, run_seed: int, index: int) -> float:
+    return float(generator(run_seed, "selection-detector", "sweep", index).uniform(config.lowest_frequency, 1))
+
+
+def _example(config: Config, ts: Any, target: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "alleles": np.ascontiguousarray(np.minimum(ts.genotype_matrix(), 1).T.astype(np.int8)),
         "positions": np.asarray(ts.sites_position),
         "region": np.array([0.0, config.length]),
         "sizes": np.array(sample_sizes(config)),
-        "target": draw(config, run_seed, index),
+        "target": target,
     }
 
 
