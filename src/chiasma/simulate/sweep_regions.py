@@ -281,7 +281,7 @@ def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
         "no stretch of the mask can be worn by a simulated region",
         where=design.mask,
         expected=f"{design.length:,.0f} bases, {LEAST_ACCESSIBLE:.0%} of each of {WINDOWS} windows accessible",
-        do="shorten the regions (--length), or give the mask of whole chromosomes",
+        do="shorten the regions (--sweeps.length), or give the mask of whole chromosomes",
     )
 
 

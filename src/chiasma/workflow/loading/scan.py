@@ -172,7 +172,7 @@ def _runs(
             where=found.source,
             got=f"{windows} windows of {step:,.0f} bases with sites or beside them",
             expected=f"{WINDOWS} of them, {length:,.0f} bases",
-            do="read a longer region, or fit with shorter windows (--length)",
+            do="read a longer region, or fit with shorter windows (--sweeps.length)",
         )
     edges = begin + step * np.arange(windows + 1)
     region = varied.region(begin, float(edges[-1]))
