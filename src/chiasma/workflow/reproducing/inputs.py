@@ -33,6 +33,28 @@ def resolve(value: Any) -> Any:
     return value
 
 
+def steps_named(value: Any) -> set[str]:
+    """Names of the steps whose files nested values `step:NAME/FILE` ask for."""
+    if isinstance(value, dict):
+        return steps_named(list(value.values()))
+    if isinstance(value, (list, tuple)):
+        return {name for item in value for name in steps_named(item)}
+    return {value.removeprefix("step:").partition("/")[0]} if _of_step(value) else set()
+
+
+def from_steps(value: Any, folder: Path) -> Any:
+    """Nested values with `step:NAME/FILE` as the path of what an earlier step writes below the output."""
+    if isinstance(value, dict):
+        return {key: from_steps(item, folder) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [from_steps(item, folder) for item in value]
+    return str(folder / value.removeprefix("step:")) if _of_step(value) else value
+
+
+def _of_step(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("step:")
+
+
 def _below_data(text: str) -> str:
     path, _, column = text.partition(":")
     root = os.environ.get("CHIASMA_DATA")

@@ -10,28 +10,32 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from chiasma.core.config import Config, read_toml
-from chiasma.core.errors import unknown_name
+from chiasma.core.errors import UsageError, unknown_name
 from chiasma.core.files import write_json, write_text
 from chiasma.core.provenance import provenance
 from chiasma.workflow.reproducing.expectations import Expectation, check, described
-from chiasma.workflow.reproducing.inputs import resolve
+from chiasma.workflow.reproducing.inputs import from_steps, resolve, steps_named
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 
 
 class Step(Config):
-    """One verb with its arguments; inputs `dataset:NAME` and `data:PATH` are found by `experiment_inputs.resolve`."""
+    """One verb with its arguments; inputs `dataset:NAME`, `data:PATH` and `step:NAME/FILE` are found by `resolve`."""
 
-    verb: Literal["fit", "compare", "audit", "predict", "cross-validate"]
+    verb: Literal["fit", "compare", "audit", "predict", "cross-validate", "variants", "alleles", "effects"]
     name: str = Field(description="folder of the step's result, below the output")
     methods: tuple[str, ...] = Field(
-        default=(), description="what is fitted; for compare also names of earlier steps, whose runs are compared"
+        default=(),
+        description="what is fitted; for compare also names of earlier steps, whose runs are compared; for variants "
+        "the models: names of earlier steps, or MODEL as on the command line",
     )
+    repeat: int = Field(default=1, ge=1, description="done so often, {n} in any of its texts being 0, 1 and so on")
     preset: str = "default"
     inputs: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     model: str = Field(default="", description="for predict: the step whose run is used")
+    show: str = Field(default="", description="TSV in the step's folder that stands on the result's page")
 
 
 class Experiment(Config):
@@ -43,9 +47,27 @@ class Experiment(Config):
     step: tuple[Step, ...]
     expect: tuple[Expectation, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _repeated(cls, raw: Any) -> Any:
+        """Steps with `repeat` written out."""
+        steps = raw.get("step") if isinstance(raw, dict) else None
+        if not isinstance(steps, (list, tuple)) or not all(isinstance(step, dict) for step in steps):
+            return raw
+        found = []
+        for step in steps:
+            times = step.get("repeat", 1)
+            many = isinstance(times, int) and times > 1
+            rest = {key: value for key, value in step.items() if key != "repeat"}
+            found += [_numbered(rest, number) for number in range(times)] if many else [step]
+        return {**raw, "step": found}
+
     @model_validator(mode="after")
     def _steps_exist(self) -> Self:
         names = [step.name for step in self.step]
+        for place, step in enumerate(self.step):
+            if unknown := sorted(steps_named([step.inputs, step.options]) - set(names[:place])):
+                raise ValueError(f"step {step.name} reads of no earlier step: {', '.join(unknown)}")
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"steps named twice: {', '.join(twice)}")
         asked = {expectation.step for expectation in self.expect} | {step.model for step in self.step if step.model}
@@ -90,7 +112,7 @@ def reproduce(name: Path | str, *, output: Path | str | None = None, seed: int |
     """
     experiment = load_experiment(name)
     folder = Path(output) if output is not None else Path("runs") / Path(name).stem
-    steps = [_resolved(step, seed) for step in experiment.step]
+    steps = [_resolved(step, seed, folder) for step in experiment.step]
     record: dict[str, Any] = {
         "title": experiment.title,
         "question": experiment.question,
@@ -103,6 +125,7 @@ def reproduce(name: Path | str, *, output: Path | str | None = None, seed: int |
         "minutes": round(sum(step["seconds"] for step in record["steps"]) / 60, 2),
         "holds": all(found["holds"] for found in checks),
         "checks": checks,
+        "tables": {step.name: read_table(folder / step.name / step.show) for step in steps if step.show},
         "machine": here["machine"],
         "versions": here["versions"],
     }
@@ -111,10 +134,36 @@ def reproduce(name: Path | str, *, output: Path | str | None = None, seed: int |
     return record
 
 
-def _resolved(step: Step, seed: int | None) -> Step:
+def _numbered(item: Any, number: int) -> Any:
+    """A step with {n} in its texts replaced."""
+    if isinstance(item, dict):
+        return {key: _numbered(value, number) for key, value in item.items()}
+    if isinstance(item, (list, tuple)):
+        return [_numbered(value, number) for value in item]
+    return item.replace("{n}", str(number)) if isinstance(item, str) else item
+
+
+def _resolved(step: Step, seed: int | None, folder: Path) -> Step:
     """The step with its inputs as paths and the seed of this time."""
-    options = resolve(step.options) | ({} if seed is None else {"seed": seed})
-    return step.replace(inputs=resolve(step.inputs), config=resolve(step.config), options=options)
+    draws = step.verb not in ("variants", "effects")
+    options = from_steps(resolve(step.options), folder) | ({} if seed is None or not draws else {"seed": seed})
+    if step.verb in _PARAMETERS:
+        _require_options(step, options)
+    return step.replace(inputs=from_steps(resolve(step.inputs), folder), config=resolve(step.config), options=options)
+
+
+_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "alleles": ("build", "half", "folds", "fewest_barcodes", "seed"),
+    "effects": ("draws",),
+    "variants": ("targets", "statistic", "anchor", "shift", "both_strands", "stride", "length", "top", "logos"),
+}
+"""Options of the verbs that have no model of their own."""
+
+
+def _require_options(step: Step, options: dict[str, Any]) -> None:
+    for name in options:
+        if name not in _PARAMETERS[step.verb]:
+            raise unknown_name(f"option of {step.verb} in step {step.name}", name, list(_PARAMETERS[step.verb]))
 
 
 def _timed(step: Step, folder: Path, *, earlier: set[str]) -> dict[str, Any]:
@@ -147,11 +196,37 @@ def _carry_out(step: Step, folder: Path, earlier: set[str]) -> str:
 
         scores = cross_validate_files(step.methods[0], inputs, config=step.config, preset=step.preset, options=options)
         write_json(output / "cross_validation.json", scores)
+    elif step.verb == "variants":
+        from chiasma.workflow.variants.score import VariantOptions, score_variants
+
+        models = [folder / name if name in earlier else name for name in step.methods]
+        output.mkdir(parents=True, exist_ok=True)
+        out = output / "scored.vcf.gz"
+        score_variants(models, **inputs, output=out, options=VariantOptions(**options))
+    elif step.verb == "alleles":
+        from chiasma.workflow.reproducing.saturation import prepare_alleles
+
+        write_json(output / "alleles.json", prepare_alleles(**inputs, folder=output, **options))
+    elif step.verb == "effects":
+        from chiasma.workflow.reproducing.saturation import measured_effects
+
+        write_json(output / "effects.json", measured_effects(**inputs, folder=output, **options))
     else:
         from chiasma.workflow.auditing.audit import audit
 
         write_json(output / "audit.json", audit(**inputs, **options).to_dict())
     return "new"
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """Rows of a TSV that a step wrote, its header first.
+
+    Raises:
+        UsageError: the step wrote no such file.
+    """
+    if not path.is_file():
+        raise UsageError("the step did not write the table to be shown", where=path)
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def as_markdown(record: dict[str, Any]) -> str:
@@ -173,4 +248,6 @@ def as_markdown(record: dict[str, Any]) -> str:
         )
         row = [*cells, found.get("source", "")]
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |")
+    for rows in record.get("tables", {}).values():
+        lines += ["", *(f"| {' | '.join(row)} |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:]))]
     return "\n".join(lines) + "\n"
