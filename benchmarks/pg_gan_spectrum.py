@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from chiasma.core.files import plain
 from chiasma.core.rng import derive_seed, generator
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.config import Config
@@ -148,6 +149,7 @@ def measure(model: str, *, replicates: int, regions: int, seed: int) -> dict[str
     for replicate in range(replicates):
         place = derive_seed(seed, "spectrum", model, replicate)
         found.append(fit(config, spectra(config, regions=regions, seed=place), seed=place))
+        print(json.dumps({"model": model, "replicate": replicate, **plain(found[-1])}), file=sys.stderr, flush=True)
     estimate, low, high = (np.array([one[key] for one in found]) for key in ("estimate", "low", "high"))
     rows = [
         {

@@ -126,7 +126,7 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     with pytest.raises(InsufficientDataError, match="no region is observed"):
         PgGan(tiny()).fit(data, seed=1)
     with pytest.raises(UsageError, match="Ne"):
-        examples.parameters(Config(parameters=("Ni",)))
+        examples.inferred(Config(parameters=("Ni",)))
 
 
 def test_the_published_budget() -> None:
@@ -170,7 +170,7 @@ def test_a_constant_size_is_recovered() -> None:
         learning_rate=2e-3,
         dropout=0.25,
     )
-    found = PgGan(config).fit(examples.simulated_dataset(config, 2, np.arange(4)), seed=2)
+    found = PgGan(config).fit(examples.simulated_dataset(config, 2, np.arange(1, 1_001, 2)), seed=2)
     assert abs(found.start_[0] / 5_000 - 1) > 1
     assert abs(found.estimate_[0] / 5_000 - 1) < 0.2
 
@@ -189,7 +189,7 @@ def test_posteriors_of_a_constant_size_cover_the_truth() -> None:
         learning_rate=5e-3,
         dropout=0.1,
     )
-    game = PgGan(config).fit(examples.simulated_dataset(config, 1, np.arange(4)), seed=1)
+    game = PgGan(config).fit(examples.simulated_dataset(config, 1, np.arange(1, 601, 2)), seed=1)
     table = simulate_table(game, number=620, regions=10, seed=5)
     truths, rest = table.take(np.arange(120)), table.take(np.arange(120, 620))
     for found in (

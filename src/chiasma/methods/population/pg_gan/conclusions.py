@@ -77,7 +77,7 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
             figures.append(plot_ranks({way: _shares(found) for way, found in calibrations.items()}))
         medians = np.median(posteriors["abc"], axis=0)
         graphs["posterior median"] = examples.values_of(config, medians)
-        facts |= {"intervals": _rows(rows), "says": _words_of_intervals(rows), "data sets simulated": kept["sets"]}
+        facts |= {"intervals": _by_way(rows), "says": _words_of_intervals(rows), "data sets simulated": kept["sets"]}
     if truth is not None:
         graphs["truth"] = dict(truth)
     history = examples.history(config)
@@ -194,6 +194,14 @@ def _intervals(
             row["error_left"] = float(left[way][index]) if known else float("nan")
             rows.append(row)
     return {key: [row[key] for row in rows] for key in rows[0]}
+
+
+def _by_way(columns: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of `_intervals` by way and parameter."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in _rows(columns):
+        found.setdefault(row.pop("way"), {})[row.pop("parameter")] = row
+    return found
 
 
 def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -87,6 +87,21 @@ def reduced() -> Config:
     )
 
 
+def brief() -> Config:
+    """Two minutes of one core for five parameters of 20 haplotypes: too few steps to anneal, enough for posteriors."""
+    return reduced().replace(
+        starts=2,
+        start_batches=80,
+        iterations=8,
+        proposals=3,
+        train_batches=20,
+        posterior_sets=300,
+        train_examples=400,
+        calibration_examples=0,
+        test_examples=200,
+    )
+
+
 def tiny() -> Config:
     """For tests: few haplotypes and seconds."""
     return Config(
@@ -106,4 +121,4 @@ def tiny() -> Config:
     )
 
 
-PRESETS = {"default": default, "published": published, "reduced": reduced, "tiny": tiny}
+PRESETS = {"default": default, "published": published, "reduced": reduced, "brief": brief, "tiny": tiny}
