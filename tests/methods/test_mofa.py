@@ -92,6 +92,29 @@ def test_single_cells_that_lack_views_as_recorded(scmt, reference_dir):
 
 
 @pytest.mark.realdata
+@pytest.mark.slow
+def test_factors_of_binary_views_as_recorded_but_for_the_intercept(data_dir, reference_dir):
+    """Theirs has no intercept: its first factor is in part how often sites are open at all, which ours keeps apart."""
+    views = {}
+    for name in ("scBSseq", "scATACseq"):
+        cells = pd.read_csv(data_dir / "omics" / "scnmt" / f"{name}_scNMTseq.txt.gz", sep="\t").drop(columns="cluster")
+        ones = (cells.astype(float) >= 50).astype(float).add_prefix(f"{name}_")
+        share = ones.mean()
+        views[name] = ones.loc[:, (share > 0.05) & (share < 0.95)]
+        weights = table(reference_dir / "mofa_scnmt_bernoulli" / f"W_{name}.csv.gz")
+        assert list(weights.index) == list(views[name].columns)
+    with pytest.warns(ConvergenceWarning):  # the recorded run stopped there too
+        model = build(RECORDED.replace(scale_views=False, max_iter=200)).fit(views)
+    assert set(model.likelihoods_.values()) == {"bernoulli"}
+    theirs = table(reference_dir / "mofa_scnmt_bernoulli" / "Z_group0.csv.gz").to_numpy()[:, :4]
+    alike = np.abs(np.corrcoef(model.factors_[:, :4].T, theirs.T)[:4, 4:])
+    best = alike.max(axis=0)
+    assert (best[1:] > 0.93).all() and 0.7 < best[0] < 0.93
+    shared = (model.explained() > 0.01).sum(axis=0)
+    assert shared.max() == 1, "nothing shared, as there"
+
+
+@pytest.mark.realdata
 def test_new_tumours_without_protein(breast, data_dir):
     """Factors of the test set follow the classes as those of the train part do."""
     folder = data_dir / "omics" / "breast_tcga"
