@@ -54,7 +54,7 @@ def test_split_sizes_and_columns() -> None:
     from chiasma.workflow.loading.simulations import load_simulations
 
     data, split = load_simulations(tiny(), seed=3)
-    assert isinstance(split, Split) and split.sizes() == {"calibration": 20, "test": 20, "train": 60}
+    assert isinstance(split, Split) and split.sizes() == {"calibration": 20, "test": 20, "train": 60, "valid": 20}
     assert set(data.columns["window"]) <= set(range(-1, 11)) and data.target.names == examples.CLASSES
 
 

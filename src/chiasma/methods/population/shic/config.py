@@ -27,7 +27,9 @@ class Config(_Config):
         default=None, gt=0, le=1, description="share of the features tried at a split; empty: the root of their number"
     )
     train_examples: int = Field(default=5_000, ge=5, description="regions to learn from, a fifth of each class")
-    valid_examples: int = Field(default=0, ge=0, description="further regions to learn from; nothing is tuned on them")
+    valid_examples: int = Field(
+        default=500, ge=0, description="further regions to learn from; networks use as many for stopping"
+    )
     calibration_examples: int = Field(default=500, ge=0, description="regions for reliability")
     test_examples: int = Field(default=1_000, ge=5, description="regions touched once, at the end")
     cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
@@ -40,7 +42,7 @@ def default() -> Config:
 
 def published() -> Config:
     """2,000 regions a class to learn from and 1,000 to test on."""
-    return Config(train_examples=10_000, test_examples=5_000)
+    return Config(train_examples=10_000, valid_examples=1_000, test_examples=5_000)
 
 
 def tiny() -> Config:
@@ -55,7 +57,9 @@ def tiny() -> Config:
         strengths=(0.1, 0.3),
         ends=(0.0, 20.0),
     )
-    return Config(sweeps=sweeps, trees=20, train_examples=60, calibration_examples=20, test_examples=20)
+    return Config(
+        sweeps=sweeps, trees=20, train_examples=60, valid_examples=20, calibration_examples=20, test_examples=20
+    )
 
 
 PRESETS = {"default": default, "published": published, "tiny": tiny}
