@@ -8,6 +8,7 @@ import pytest
 from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.predicting.predict import predict
+from command_line import call, done
 
 msprime = pytest.importorskip("msprime")
 LENGTH = 30 * 20_001
@@ -82,6 +83,22 @@ def test_masks_leave_out_sites_and_windows_and_maps_tell_rates(world):
     assert reasons["windows of which the mask leaves less than 50%"] == len(whole["id"]) - len(columns["id"]) > 10
     assert (columns["accessible"] >= 0.5).all() and columns["accessible"][0] == 1
     np.testing.assert_allclose(columns["map_rate"][:10], 0.03 / (LENGTH // 2 - 1), rtol=1e-3)
+
+
+def test_the_command_line_says_the_same(world):
+    (world / "first.bed").write_text(f"1\t0\t{LENGTH // 2}\n")
+    answer = done("predict", world / "run", world / "fits.vcf", "--mask", world / "first.bed", "-o", world / "line.tsv")
+    assert "sites outside the accessibility mask" in answer.err and "Too few windows" in answer.err
+    assert "accessible" in (world / "line.tsv").read_text().splitlines()[0].split("\t")
+    assert json.loads((world / "line.gate.json").read_text())["verdict"] == "too few windows to say"
+    for flag, file, code, words in (
+        ("--mask", "absent.bed", 2, "no such file"),
+        ("--ancestral", "AA", 3, "no ancestral alleles"),
+        ("--phased", None, 2, "HDF5"),
+    ):
+        more = [flag] if file is None else [flag, file]
+        answer = call("predict", world / "run", world / "fits.vcf", *more)
+        assert answer.code == code and words in answer.err
 
 
 def test_builds_that_differ_are_refused(world):
