@@ -54,7 +54,7 @@ def test_pairs_equal_those_counted_base_by_base(
         make_intervals(np.array([f"b{c}" for c in other], dtype=object), begin, begin + size, strand=strand),
     )
     one, two = windows("a", first), windows("b", second)
-    rows, columns = homologous_pairs(one, two, alignment, share=share)
+    rows, columns = homologous_pairs(one, two, alignment=alignment, share=share)
     assert set(zip(rows.tolist(), columns.tolist())) == slow(one, two, alignment, share)
 
 
@@ -65,5 +65,5 @@ def test_a_stretch_that_is_longer_on_one_side_is_spread_evenly(strand: int) -> N
     )
     one = make_intervals(["a0"], [0], [40])
     two = make_intervals(["b0"] * 4, [0, 40, 120, 160], [40, 80, 160, 200])
-    _, columns = homologous_pairs(one, two, alignment, share=0.4)
+    _, columns = homologous_pairs(one, two, alignment=alignment, share=0.4)
     assert sorted(columns.tolist()) == ([0, 1] if strand > 0 else [2, 3])

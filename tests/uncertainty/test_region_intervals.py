@@ -25,7 +25,7 @@ def test_intervals_hold_bins_of_new_regions_as_often_as_they_say(alpha: float) -
     for seed in range(150):
         predicted, truth, region = regions(seed, 26)
         known = region < 25
-        made = RegionIntervals().fit(predicted[known], truth[known], region[known], alpha=alpha, seed=1)
+        made = RegionIntervals().fit(predicted[known], truth[known], region=region[known], alpha=alpha, seed=1)
         low, high = made.intervals(predicted[~known])
         held.append(((truth[~known] >= low) & (truth[~known] <= high)).mean(axis=(0, 1)))
     mean, error = np.mean(held, axis=0), np.std(held, axis=0) / np.sqrt(len(held))
@@ -35,7 +35,7 @@ def test_intervals_hold_bins_of_new_regions_as_often_as_they_say(alpha: float) -
 def test_the_quantile_is_that_of_its_definition() -> None:
     """One bin a region and predictions alike: the rank of split-conformal intervals."""
     truth = np.arange(1, 20, dtype=float).reshape(19, 1, 1)
-    made = RegionIntervals().fit(np.full((19, 1, 1), 10.0), truth + 10, np.arange(19), alpha=0.1, seed=1)
+    made = RegionIntervals().fit(np.full((19, 1, 1), 10.0), truth + 10, region=np.arange(19), alpha=0.1, seed=1)
     assert made.width_[0] == pytest.approx(np.sort(truth.ravel())[int(np.ceil(20 * 0.9)) - 1])
     low, high = made.intervals(np.full((1, 1), 10.0))
     assert (low[0, 0], high[0, 0]) == (0.0, pytest.approx(28.0))
@@ -43,15 +43,15 @@ def test_the_quantile_is_that_of_its_definition() -> None:
 
 def test_a_region_with_many_bins_has_no_more_say() -> None:
     predicted, truth, region = regions(3, 12)
-    once = RegionIntervals().fit(predicted, truth, region, alpha=0.2, seed=1)
+    once = RegionIntervals().fit(predicted, truth, region=region, alpha=0.2, seed=1)
     more = np.concatenate([np.arange(len(region)), np.flatnonzero(region == 0)])
-    twice = RegionIntervals().fit(predicted[more], truth[more], region[more], alpha=0.2, seed=1)
+    twice = RegionIntervals().fit(predicted[more], truth[more], region=region[more], alpha=0.2, seed=1)
     np.testing.assert_allclose(once.width_, twice.width_)
 
 
 def test_it_goes_to_json_and_back_for_some_tracks() -> None:
     predicted, truth, region = regions(1, 12)
-    made = RegionIntervals().fit(predicted, truth, region, alpha=0.2, seed=1)
+    made = RegionIntervals().fit(predicted, truth, region=region, alpha=0.2, seed=1)
     state = json.loads(json.dumps(made.to_dict()))
     one = RegionIntervals.from_dict(state, tracks=np.array([1]))
     np.testing.assert_allclose(one.intervals(predicted[..., 1:])[1], made.intervals(predicted)[1][..., 1:])
@@ -61,6 +61,6 @@ def test_too_few_regions_are_refused() -> None:
     assert [least_regions(alpha) for alpha in (0.1, 0.3, 0.5)] == [9, 3, 1]
     predicted, truth, region = regions(1, 8)
     with pytest.raises(InsufficientDataError, match="9 for 90"):
-        RegionIntervals().fit(predicted, truth, region, alpha=0.1, seed=1)
+        RegionIntervals().fit(predicted, truth, region=region, alpha=0.1, seed=1)
     with pytest.raises(NotTrainedError):
         RegionIntervals().intervals(predicted)

@@ -95,7 +95,7 @@ class TrackTask:
         self.config, self.x, self._loss, self._head = config, data.x, loss, head
         _require_geometry(config, data.x)
         self._parts = _parts(data, split)
-        self._meta = dict(meta) if meta else track_facts(config, data.x.table, data.target.names)
+        self._meta = dict(meta) if meta else track_facts(config, data.x.table, names=data.target.names)
         self._y = None if data.target.kind == "none" else data.target.values
         if self._y is not None and tuple(self._meta["names"]) != data.target.names:
             raise MismatchError(
@@ -189,7 +189,7 @@ def _parts(data: Dataset, split: Split | None) -> dict[str, np.ndarray]:
     return {str(name): np.flatnonzero(split.part == name) for name in np.unique(split.part.astype(str))}
 
 
-def track_facts(config: TrackConfig, table: TrackTable, names: Sequence[str]) -> dict[str, Any]:
+def track_facts(config: TrackConfig, table: TrackTable, *, names: Sequence[str]) -> dict[str, Any]:
     """Facts of a network's tracks that predictions and their inverse transform need, as `TrackTask.meta` has them."""
     facts: dict[str, Any] = {"kind": "regression", "names": list(names), "squash": table.squash}
     facts |= {"length": config.length, "bin": config.bin, "crop": config.crop}

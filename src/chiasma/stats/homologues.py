@@ -12,7 +12,7 @@ from chiasma.data.intervals import Intervals
 
 
 def homologous_pairs(
-    first: Intervals, second: Intervals, alignment: Alignment, *, share: float
+    first: Intervals, second: Intervals, *, alignment: Alignment, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of windows of which the shorter has at least `share` of its bases aligned to the other.
 

@@ -28,7 +28,7 @@ class RegionIntervals:
         regions_: how many they were learnt from.
     """
 
-    def fit(self, predicted: np.ndarray, truth: np.ndarray, region: np.ndarray, *, alpha: float, seed: int) -> Self:
+    def fit(self, predicted: np.ndarray, truth: np.ndarray, *, region: np.ndarray, alpha: float, seed: int) -> Self:
         """Learn widths from windows that the network was not fitted to.
 
         Args:

@@ -43,7 +43,7 @@ def track_intervals(fitted: Fitted, prepared: Prepared, options: FitOptions) -> 
     region = prepared.dataset.unit[index]
     try:
         made = RegionIntervals().fit(
-            np.stack(predicted), np.stack(truth), region, alpha=options.alpha, seed=options.seed
+            np.stack(predicted), np.stack(truth), region=region, alpha=options.alpha, seed=options.seed
         )
     except InsufficientDataError as error:  # the windows drawn may lie in fewer regions
         return None, str(error).splitlines()[0]

@@ -52,7 +52,7 @@ def evaluate_tracks(fitted: Fitted, prepared: Prepared, options: FitOptions, *, 
     cost: dict[str, dict[str, Any]] = {}
     judged = []
     for name, one, part in _genomes(fitted, prepared):
-        found, spent = _judge(name, one, part, options, card_rival=card_rival, folder=folder)
+        found, spent = _judge(one, part, genome=name, options=options, card_rival=card_rival, folder=folder)
         judged.append(found)
         if found.intervals is not None:
             fitted.meta.setdefault(INTERVALS, {})[name] = found.intervals.to_dict()
@@ -96,7 +96,7 @@ def _genomes(fitted: Fitted, prepared: Prepared) -> Iterator[tuple[str, Fitted, 
 
 
 def _judge(
-    genome: str, fitted: Fitted, prepared: Prepared, options: FitOptions, *, card_rival: str, folder: Path
+    fitted: Fitted, prepared: Prepared, *, genome: str, options: FitOptions, card_rival: str, folder: Path
 ) -> tuple[Judged, dict[str, dict[str, Any]]]:
     """Scores of the method and its rivals on a genome's test windows, and what the rivals cost."""
     index, dataset = prepared.split.where("test"), prepared.dataset

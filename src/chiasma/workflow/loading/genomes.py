@@ -69,7 +69,7 @@ def load_genomes(config: Any, path: Path | str, *, own_split: bool, share: float
         )
     loaded = {name: load_tracks(config, one, own_split=own_split, apart=True) for name, one in files.items()}
     members = {name: dataset for name, (dataset, _) in loaded.items()}
-    kin, skips, notes = _kin(members, files, alignments, Path(path), share=share)
+    kin, skips, notes = _kin(members, files, alignments=alignments, table=Path(path), share=share)
     dataset = join_genomes(members, kin=kin)
     dataset.notes.update(notes)
     dataset = Dataset(**{**vars(dataset), "skips": (*dataset.skips, *skips)})
@@ -137,9 +137,9 @@ def _beside(table: Path, file: str, where: str) -> str:
 def _kin(
     members: Mapping[str, Dataset],
     files: Mapping[str, Mapping[str, Any]],
+    *,
     alignments: list[AlignmentFile],
     table: Path,
-    *,
     share: float,
 ) -> tuple[np.ndarray, list[Skip], dict[str, Any]]:
     """Label of each window's component under all alignments, what was left out of these, and what was joined."""
@@ -157,11 +157,13 @@ def _kin(
         path = _beside(table, one.file, ALIGNMENT)
         alignment = read_alignment(path)
         for side, name in enumerate(one.between):
-            skips += _unplaced(alignment, side, members[name], files[name].get("fasta"), path, name)
+            skips += _unplaced(
+                alignment, side, name=name, member=members[name], fasta=files[name].get("fasta"), path=path
+            )
         places = [members[name].x.intervals for name in one.between]  # type: ignore[union-attr]
         if places[0] is None or places[1] is None:
             raise UsageError("an alignment needs windows with places", where=path, do="give records with sequences.bed")
-        rows, columns = homologous_pairs(places[0], places[1], alignment, share=share)
+        rows, columns = homologous_pairs(places[0], places[1], alignment=alignment, share=share)
         left.append(rows + first[one.between[0]])
         right.append(columns + first[one.between[1]])
         pair = " and ".join(one.between)
@@ -171,7 +173,9 @@ def _kin(
     return connected_components(graph, directed=False)[1], skips, notes
 
 
-def _unplaced(alignment: Alignment, side: int, member: Dataset, fasta: str | None, path: str, name: str) -> list[Skip]:
+def _unplaced(
+    alignment: Alignment, side: int, *, name: str, member: Dataset, fasta: str | None, path: str
+) -> list[Skip]:
     """Aligned stretches on contigs that have no window; all of them, or other lengths, are another genome's.
 
     Raises:

@@ -120,7 +120,7 @@ def along_genome(model: OwnModel) -> Fitted | None:
         table, config = plain_table(model.target.names), config.replace(reverse_complement=False)
     from chiasma.fit.track_task import track_facts
 
-    meta = {"task": track_facts(config, table, model.target.names)}
+    meta = {"task": track_facts(config, table, names=model.target.names)}
     return Fitted(load_method(entry.method), config, model.target, model.network, meta)
 
 
