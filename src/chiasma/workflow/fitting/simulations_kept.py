@@ -39,7 +39,8 @@ def keep_simulations(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     """
     data = prepared.dataset
     rows = np.concatenate([prepared.split.where(part) for part in ("test", "calibration", "valid")])[:MOST]
-    if not isinstance(data.x, Simulated) or not len(rows):
+    procedure = fitted.method.card.contract == "procedure"  # its examples are no draws from what it learnt
+    if procedure or not isinstance(data.x, Simulated) or not len(rows):
         return
     held = data.take(rows)
     names, values = statistics_of(fitted.config, held)
