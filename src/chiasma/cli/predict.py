@@ -45,7 +45,7 @@ def predict(
 
     Parameters
     ----------
-    model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
+    model: a run folder, a folder of weights, published NAME (each with :HEAD if it has several), or FILE.py:FUNCTION.
     data: FASTA, BED (with --fasta), VCF, tree sequence, matrix: what the method takes.
     view: NAME=FILE for methods of several views, repeatable; a view may be left out.
     fasta: the genome, for BED and for bigWig.
