@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 import torch
 from torch import nn
 from torch.nn.functional import max_pool1d, pad
