@@ -57,6 +57,8 @@ def hero(run: Run) -> dict[str, Any]:
 
 def _learnt(run: Run) -> str:
     """What a method without a target learnt and what it was scored on, in a sentence; nothing for other methods."""
+    if concluded := run.metrics.get("inference"):
+        return _concluded(concluded)
     conditions = run.metrics.get("conditions") or {}
     if "factors" not in conditions:
         return ""
@@ -69,6 +71,19 @@ def _learnt(run: Run) -> str:
         f"on {scored}; {conditions.get('neighbours')} nearest neighbours of each were compared. The rivals have as "
         "many factors."
     )
+
+
+def _concluded(facts: Mapping[str, Any]) -> str:
+    """What a procedure says of the observed regions, how they differ from its estimate, and how well that is told."""
+    told, checks = facts.get("discriminator") or {}, str(facts.get("checks") or "")
+    said = [str(facts.get("says") or ""), f"{checks[0].upper()}{checks[1:]}." if checks else ""]
+    if is_number(told.get("auroc")):
+        between = f"{figure(told['auroc'])} ({figure(told['low'])} to {figure(told['high'])})"
+        said.append(
+            f"The discriminator tells the {facts.get('observed regions')} held-out regions from simulations of the "
+            f"estimate with an AUC of {between}; by chance it is .5."
+        )
+    return " ".join(part for part in said if part)
 
 
 def _effect(run: Run) -> dict[str, Any] | None:
