@@ -228,8 +228,9 @@ class _Reader:
         if parsed is None:
             parsed = _slow_genotypes(format_, text, len(self.header.samples), where)
         genotypes, slashed = (table[self.sites.chosen.index] for table in parsed)
-        short = (genotypes == _ABSENT).any(axis=1)
-        if short.any():
+        absent = genotypes == _ABSENT
+        if absent.any():
+            short = absent.any(axis=1)
             whole = genotypes[~short]
             # "." alone stands for a missing genotype of any ploidy
             unclear = short & (np.where(genotypes == _ABSENT, -1, genotypes) >= 0).any(axis=1)
@@ -242,6 +243,8 @@ class _Reader:
             if (genotypes >= 0).any():
                 self._mixed(np.ones(len(genotypes), bool), where)
             genotypes = np.full((len(genotypes), self.sites.ploidy), -1)
+        if not slashed.any():  # the usual case, and reductions over two alleles a sample are dear
+            return genotypes, 0
         unphased = slashed & (genotypes != genotypes[:, :1]).any(axis=1)
         return genotypes, int(unphased.sum())
 
@@ -284,7 +287,8 @@ def _fast_genotypes(text: bytes, n_samples: int) -> tuple[np.ndarray, np.ndarray
     if not ((block[:, -1] == _TAB).all() and (digits | (codes == _DOT)).all() and not (inner == _TAB).any()):
         return None
     genotypes = np.where(digits, codes.astype(np.int8) - _ZERO, -1)
-    return genotypes, (inner == _SLASH).any(axis=1)
+    slashes = inner == _SLASH
+    return genotypes, slashes.any(axis=1) if slashes.any() else np.zeros(n_samples, bool)
 
 
 def _slow_genotypes(format_: bytes, text: bytes, n_samples: int, where: str) -> tuple[np.ndarray, np.ndarray]:
