@@ -16,7 +16,7 @@ from chiasma.workflow.comparing.compare import Comparison, compare
 from chiasma.workflow.comparing.tracks import _overlapping
 from track_material import write_genome
 
-SIZES = {f"chr{number}": 4_000 for number in range(1, 6)}
+SIZES = {f"chr{number}": 6_000 for number in range(1, 6)}
 NAMES = ("basenji", "borzoi")
 CROPS = {"basenji": 128, "borzoi": 32}
 BINS = {"basenji": 32, "borzoi": 4}
