@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from chiasma.core.errors import MissingDependencyError, UsageError
+from chiasma.core.errors import InsufficientDataError, MismatchError, MissingDependencyError, UsageError
 from chiasma.data.tracts import Tracts
 from chiasma.encode.painted import paint
 from chiasma.fit.loop import build_seeded
@@ -107,7 +107,7 @@ def test_a_heat_map_draws_the_likeliest_intervals_and_scores_them_with_their_pro
 
 
 def test_boxes_score_the_columns_under_them():
-    logits = torch.tensor([[[3.0, 0.0], [0.0, 1.0]]])
+    logits = torch.tensor([[3.0, -1.0]])
     boxes = torch.tensor([[[0.25, 0.5, 0.1, 1.0], [0.28, 0.5, 0.2, 1.0]]])
     scores = box_scores(logits, boxes, 40)[0]
     high, low = torch.sigmoid(torch.tensor(3.0)), torch.sigmoid(torch.tensor(-1.0))
@@ -125,7 +125,7 @@ def test_all_weights_of_the_detector_learn():
     batch = {name: value[:8] for name, value in next(task.batches("all", 1, 0)).items()}
     task.loss(model, batch).backward()
     first = [value.grad for name, value in model.named_parameters() if "embedder" in name]
-    assert len(first) == 3 and all(grad is not None and grad.abs().sum() > 0 for grad in first)
+    assert len(first) == 9 and all(grad is not None and grad.abs().sum() > 0 for grad in first)
     found = task.predict(model.eval(), batch)
     assert len(found) == config.columns and all(((v >= 0) & (v <= 1)).all() for v in found.values())
 
@@ -157,7 +157,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     options = {"executor": "serial", "draws": 100}
     return fit("painted-chromosomes", output=tmp_path_factory.mktemp("r") / "run", preset="tiny", options=options,
-               config={"neutral": 0.2}).path  # fmt: skip
+               config={"neutral": 0.2, "threshold": 0.05, "training": {"epochs": 3}}).path  # fmt: skip
 
 
 def test_a_fit_is_measured_beside_the_rivals_at_the_published_definitions(run: Path):
@@ -175,3 +175,110 @@ def test_a_fit_is_measured_beside_the_rivals_at_the_published_definitions(run: P
     page = (run / "report.html").read_text()
     for words in ("sites inside a called interval", "Precision over recall of columns", "painted_chromosome_1"):
         assert words in page
+
+
+# ---- called chromosomes ----
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two simulated chromosomes as `chiasma simulate` writes them."""
+    from chiasma.workflow.simulating.simulate import simulate
+
+    return simulate("painted-chromosomes", output=tmp_path_factory.mktemp("c"), number=2, seed=5, preset="tiny")
+
+
+def region(length: float = 2e7, contig: str = "7") -> str:
+    return f"{contig}:1-{int(length)}"
+
+
+def test_called_and_simulated_chromosomes_are_read_alike(run: Path, calls: Path):
+    from chiasma.workflow.fitted import load_fitted
+    from chiasma.workflow.loading.painted import load_called
+
+    fitted = load_fitted(run)
+    path = str(calls / "painted-chromosomes-5-1.tracts.tsv")
+    data = load_called(path, fitted.config, {"region": region()}, target=fitted.target, seed=1)
+    assert data.columns["source"].tolist() == ["one", "two"] and data.columns["chrom"].tolist() == ["7", "7"]
+    simulated = examples.simulated_dataset(fitted.config, 5, np.array([1]))
+    one, two = data.x[0], simulated.x[0]
+    for name in ("haplotype", "left", "right", "source", "extent"):
+        assert np.array_equal(one[name], two[name]), name
+    # the same but for how batches of other sizes are summed
+    np.testing.assert_allclose(fitted.scores(data)[0], fitted.scores(simulated)[0], rtol=1e-5, atol=1e-7)
+    for statistic, again in zip(
+        examples.statistics(fitted.config, data), examples.statistics(fitted.config, simulated)
+    ):
+        assert np.array_equal(np.asarray(statistic)[0], np.asarray(again)[0])
+
+
+def test_intervals_go_to_bed_with_a_page_and_the_gate(run: Path, calls: Path, tmp_path: Path, capsys):
+    from chiasma.workflow.predicting.predict import predict
+
+    given = {"input": calls / "painted-chromosomes-5-0.tracts.tsv", "region": region()}
+    columns, skips = predict(run, given, output=tmp_path / "out.bed")
+    lines = [line.split("\t") for line in (tmp_path / "out.bed").read_text().splitlines()]
+    assert len(lines) == len(columns["id"]) > 0 and skips == ()
+    for line, name, score in zip(lines, columns["id"], columns["p_selected"]):
+        assert line[0] == "7" and 0 <= int(line[1]) < int(line[2]) <= 2e7
+        assert line[3] == name and int(line[4]) == round(1000 * score) and score >= 0.05
+    page = (tmp_path / "out.painted.html").read_text()
+    assert "Too few windows to say" in page and "share of the source" in page
+    assert "2 windows, each painted by one source" in capsys.readouterr().err
+    table, _ = predict(run, given, output=tmp_path / "none.tsv")
+    assert set(table) == {"id", "source", "share_of_source", "p_selected"}
+
+
+def test_long_chromosomes_are_read_in_windows_and_maps_bring_them_to_scale(tmp_path: Path):
+    from chiasma.workflow.loading.painted import load_called, window_source
+
+    config = tiny()
+    text = "left\tright\tsource\thaplotype\n"
+    text += "".join(f"0\t{cut}\tone\th{i}\n{cut}\t50000000\ttwo\th{i}\n" for i, cut in enumerate((10**7, 3 * 10**7)))
+    path = tmp_path / "t.tsv"
+    path.write_text(text)
+    data = load_called(str(path), config, {"region": region(5e7)}, target=example_target(), seed=1)
+    source = window_source(data)
+    lefts = [one.left for one in source.windows if one.source == 0]
+    assert lefts == [0, 1e7, 2e7, 3e7] and len(source.windows) == 8
+    borders = [one.own for one in source.windows if one.source == 0]
+    assert borders == [(-np.inf, 1.5e7), (1.5e7, 2.5e7), (2.5e7, 3.5e7), (3.5e7, np.inf)]
+    assert np.array_equal(data.x[1]["right"], [2e7, 2e7]) and np.array_equal(data.x[1]["source"], [1, 0])
+    chart = tmp_path / "map.txt"
+    chart.write_text("pos chr cM\n1 7 0\n50000001 7 26\n")  # 26 cM over 50 Mb: 0.4 of the simulated rate
+    data = load_called(str(path), config, {"region": region(5e7), "map": chart}, target=example_target(), seed=1)
+    source = window_source(data)
+    assert [one.left for one in source.windows] == [0, 0] and source.rules[0].to_bases(2e7) == pytest.approx(5e7)
+    assert data.x[0]["right"][0] == pytest.approx(4e6)
+
+
+def example_target() -> Any:
+    return examples.example(1).target
+
+
+def test_calls_that_cannot_be_read_are_refused(tmp_path: Path):
+    from chiasma.workflow.loading.painted import load_called
+
+    def load(text: str, **given: Any) -> Any:
+        path = tmp_path / "t.tsv"
+        path.write_text("left\tright\tsource\thaplotype\n" + text)
+        return load_called(str(path), tiny(), given, target=example_target(), seed=1)
+
+    two = "0\t20000000\tone\ta.0\n0\t20000000\ttwo\ta.1\n"
+    with pytest.raises(InsufficientDataError, match=r"too few haplotypes[\s\S]*got: +1"):
+        load("0\t20000000\tone\ta\n")
+    with pytest.raises(InsufficientDataError, match=r"shorter than half of the simulated 20 Mb[\s\S]*--region"):
+        load("0\t4000000\tone\ta\n0\t4000000\ttwo\tb\n")
+    with pytest.raises(InsufficientDataError, match="less than half is called"):
+        load("0\t4000000\tone\ta\n0\t4000000\ttwo\tb\n", region=region())
+    with pytest.raises(UsageError, match="--mask"):
+        load(two, mask="m.bed")
+    table = tmp_path / "samples.tsv"
+    table.write_text("sample\tpopulation\na\tX\nb\tY\n")
+    assert load(two, samples=f"{table}:population=X").notes["haplotypes"].startswith("all 2 haplotypes")
+    with pytest.raises(MismatchError, match="none of these samples has calls"):
+        load(two, samples=f"{table}:population=Y")
+    chart = tmp_path / "map.txt"
+    chart.write_text("pos chr cM\n1 3 0\n50000001 3 26\n")
+    with pytest.raises(MismatchError, match="no such contig"):
+        load(two, region=region(), map=chart)

@@ -70,11 +70,7 @@ def predict(
     if output is not None:
         output_suffix(output)
     fitted = resolve_model(model)
-    if not isinstance(fitted, OwnModel) and fitted.method.card.transductive:
-        raise UsageError(
-            f"{fitted.method.name} is transductive: it describes the samples it was fitted to, no new ones",
-            do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
-        )
+    _refuse_transductive(fitted)
     along = fitted if isinstance(fitted, Fitted) and fitted.method.card.data == "tracks" else None
     if isinstance(fitted, OwnModel) and inputs.get("fasta") is not None:
         from chiasma.workflow.predicting.tracks import along_genome
@@ -86,6 +82,10 @@ def predict(
         return predict_tracks(along, inputs, output=output, device=device, tracks=tracks)
     if tracks:
         raise UsageError("this model gives no tracks along windows", where="--track", got=" ".join(tracks))
+    if isinstance(fitted, Fitted) and fitted.method.card.locates:
+        from chiasma.workflow.predicting.painted import predict_located
+
+        return predict_located(model, fitted, inputs, output=output, device=device, seed=seed)
     data, where = read_new(fitted, inputs, seed=seed)
     if isinstance(fitted, Fitted) and fitted.method.card.data == "pair":
         columns = align_columns(fitted, data)
@@ -108,6 +108,14 @@ def predict(
     if output is not None:
         write_windows(output, fitted, data, columns, intervals=where, fasta=inputs.get("fasta"))
     return columns, data.skips
+
+
+def _refuse_transductive(fitted: Fitted | OwnModel) -> None:
+    if isinstance(fitted, Fitted) and fitted.method.card.transductive:
+        raise UsageError(
+            f"{fitted.method.name} is transductive: it describes the samples it was fitted to, no new ones",
+            do=f"fit it again with the new samples: chiasma fit {fitted.method.name}",
+        )
 
 
 def _written(

@@ -29,8 +29,8 @@ class Config(_Config):
 
     network: Literal["heat-map", "detector"] = Field(
         default="heat-map",
-        description="one-dimensional, on statistics of tracts in columns; or an object detector (DETR of transformers) "
-        "on the painted image",
+        description="one-dimensional, on statistics of tracts in columns; or an object detector (RT-DETR of "
+        "transformers) on the painted image",
     )
     haplotypes: int = Field(default=200, ge=2, description="of the sample; rows of the image")
     length: float = Field(default=5e7, gt=0, description="bases of a chromosome; longer ones are read in windows")
@@ -60,13 +60,13 @@ class Config(_Config):
     )
     width: int = Field(default=5, ge=3, description="heat map: columns that a filter sees, odd")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="share of channels left out in training")
-    backbone: tuple[int, ...] = Field(
-        default=(64, 128, 256), min_length=2, description="detector: channels of the stages of its residual network"
+    backbone: tuple[int, int, int, int] = Field(
+        default=(32, 64, 128, 256), description="detector: channels of the four stages of its residual network"
     )
-    blocks: int = Field(default=2, ge=1, description="detector: residual blocks of a stage; 2 as in ResNet-18")
-    model_width: int = Field(default=128, ge=8, description="detector: channels of its transformer, a multiple of 4")
-    decoder_layers: int = Field(default=3, ge=1, description="detector: layers of decoder and encoder each")
-    queries: int = Field(default=8, ge=1, description="detector: boxes that it may draw on an image")
+    blocks: int = Field(default=1, ge=1, description="detector: residual blocks of a stage; 2 as in ResNet-18")
+    model_width: int = Field(default=64, ge=8, description="detector: channels behind the backbone, a multiple of 8")
+    decoder_layers: int = Field(default=2, ge=1, description="detector: layers of its decoder")
+    queries: int = Field(default=10, ge=1, description="detector: boxes that it may draw on an image")
     train_examples: int = Field(default=4_000, ge=2, description="chromosomes to learn from (published: 8,000)")
     valid_examples: int = Field(default=500, ge=1, description="chromosomes for stopping")
     calibration_examples: int = Field(default=500, ge=0, description="chromosomes for the reliability of scores")
@@ -84,8 +84,8 @@ class Config(_Config):
             raise ValueError("width must be odd")
         if len(self.sizes) != len(self.starts):
             raise ValueError("sizes and starts must be of one length: an epoch each")
-        if self.model_width % 4:
-            raise ValueError("model_width must be a multiple of 4, the heads of its attention")
+        if self.model_width % 8:
+            raise ValueError("model_width must be a multiple of 8: four heads of attention, two coordinates")
         return self
 
 
@@ -97,23 +97,26 @@ def default() -> Config:
 def faithful() -> Config:
     """As published in kind: an object detector on 200 x 200 images, 8,000 of them, none mirrored.
 
-    The original is a Faster R-CNN on ResNet-18 with pretrained weights; this is a DETR on a ResNet-18 whose weights
-    begin at random, so it is given more passes.
+    The original is a Faster R-CNN on a pretrained ResNet-18; this is an RT-DETR on a ResNet-18 whose weights begin at
+    random.
     """
     training = TrainingConfig(
-        epochs=60,
+        epochs=30,
         batch_size=16,
-        learning_rate=2e-4,
-        weight_decay=1e-2,
+        learning_rate=5e-4,
+        weight_decay=1e-4,
         schedule="one-cycle",
-        patience=60,
+        patience=30,
         clip_norm=0.1,
     )
     return Config(
         network="detector",
         mirror=False,
         backbone=(64, 128, 256, 512),
-        model_width=256,
+        blocks=2,
+        model_width=128,
+        decoder_layers=3,
+        queries=20,
         train_examples=8_000,
         valid_examples=500,
         test_examples=2_000,
@@ -134,8 +137,7 @@ def tiny() -> Config:
         filters=12,
         layers=3,
         dropout=0.0,
-        backbone=(8, 16),
-        blocks=1,
+        backbone=(8, 8, 16, 16),
         model_width=16,
         decoder_layers=1,
         queries=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from chiasma.methods.population.painted_chromosomes.config import Config
 
 _WIDEST = 16
 """Columns: dilations of the heat map's blocks double up to this."""
+_STRIDE = 32
+"""Pixels for one place of the detector's coarsest feature map."""
 _FLOOR = 0.02
 """Intervals of the heat map with less probability are not drawn."""
 
@@ -22,8 +24,8 @@ def build(config: Config, outputs: int) -> nn.Module:
     """The network of a configuration.
 
     The heat map: forward(statistics) -> log-probabilities of the site's column, or of none (batch, column + 1). The
-    detector: forward(pixels) -> logits of being a selected site and of nothing (batch, box, 2), and boxes (batch, box,
-    4): middle and size, along the chromosome and across it, as shares of the image.
+    detector: forward(pixels) -> logits of being a selected site (batch, box), and boxes (batch, box, 4): middle along
+    the chromosome and across it, then size, as shares of the image.
     """
     return Detector(config) if config.network == "detector" else HeatMap(config)
 
@@ -59,58 +61,71 @@ class HeatMap(nn.Module):
 
 
 class Detector(nn.Module):
-    """DETR of transformers on a painted image, weights at random: nothing is downloaded."""
+    """RT-DETR of transformers on a painted image, weights at random: nothing is downloaded.
+
+    Boxes are proposed from every place of its three feature maps, so that it learns in tens of passes where a plain
+    DETR needs hundreds. Images are padded to what its strides divide.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         transformers: Any = require_module("transformers", extra="detection")
-        stages = len(config.backbone)
-        backbone = transformers.ResNetConfig(
+        backbone = transformers.RTDetrResNetConfig(
             num_channels=1,
             embedding_size=config.backbone[0],
             hidden_sizes=list(config.backbone),
-            depths=[config.blocks] * stages,
+            depths=[config.blocks] * len(config.backbone),
             layer_type="basic",
-            out_features=[f"stage{stages}"],
+            out_features=["stage2", "stage3", "stage4"],
         )
-        settings = transformers.DetrConfig(
+        width = config.model_width
+        settings = transformers.RTDetrConfig(
             use_timm_backbone=False,
-            backbone=None,
-            use_pretrained_backbone=False,
             backbone_config=backbone,
-            num_channels=1,
-            num_queries=config.queries,
-            num_labels=1,
-            d_model=config.model_width,
-            encoder_layers=config.decoder_layers,
-            decoder_layers=config.decoder_layers,
-            encoder_ffn_dim=2 * config.model_width,
-            decoder_ffn_dim=2 * config.model_width,
+            freeze_backbone_batch_norms=False,
+            encoder_in_channels=list(config.backbone[1:]),
+            encoder_hidden_dim=width,
+            encoder_ffn_dim=2 * width,
             encoder_attention_heads=4,
+            hidden_expansion=0.5,
+            d_model=width,
+            decoder_in_channels=[width] * 3,
+            decoder_ffn_dim=2 * width,
+            decoder_layers=config.decoder_layers,
             decoder_attention_heads=4,
+            num_queries=config.queries,
+            num_denoising=config.queries,
+            num_labels=1,
             dropout=config.dropout,
         )
-        self.network = transformers.DetrForObjectDetection(settings)
-        _thaw(self.network)
+        self.network = transformers.RTDetrForObjectDetection(settings)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels float (batch, row, column) in -1 to 1 -> logits (batch, box, 2), boxes (batch, box, 4)."""
-        found = self.network(pixel_values=pixels[:, None])
-        return found.logits, found.pred_boxes
+        """Pixels float (batch, row, column) in -1 to 1 -> logits (batch, box), boxes (batch, box, 4)."""
+        found = self.network(pixel_values=_padded(pixels))
+        return found.logits[:, :, 0], found.pred_boxes / _shrunk(pixels)
 
-    def loss(self, pixels: Tensor, labels: list[dict[str, Tensor]]) -> Tensor:
-        """Matched boxes: cross-entropy of the class, L1 and overlap of the box, as DETR weighs them."""
-        return self.network(pixel_values=pixels[:, None], labels=labels).loss
+    def loss(self, pixels: Tensor, boxes: list[Tensor]) -> Tensor:
+        """Of boxes matched to those that are there (box, 4), as RT-DETR weighs class, distance and overlap."""
+        shrunk = _shrunk(pixels)
+        labels = [
+            {"class_labels": torch.zeros(len(one), dtype=torch.long, device=one.device), "boxes": one * shrunk}
+            for one in boxes
+        ]
+        return self.network(pixel_values=_padded(pixels), labels=labels).loss
 
 
-def _thaw(module: nn.Module) -> None:
-    """Let all weights learn: transformers freezes normalisation and first layers, which suits pretrained ones alone."""
-    for parameter in module.parameters():
-        parameter.requires_grad_(True)
-    for parent in list(module.modules()):
-        for name, child in parent.named_children():
-            if type(child).__name__.endswith("FrozenBatchNorm2d"):
-                setattr(parent, name, nn.BatchNorm2d(len(cast(Tensor, child.weight))))
+def _padded(pixels: Tensor) -> Tensor:
+    """Images (batch, 1, row, column) with columns and rows of 0, as without a call, up to a multiple of the stride."""
+    rows, columns = pixels.shape[1:]
+    return functional.pad(pixels, (0, -columns % _STRIDE, 0, -rows % _STRIDE))[:, None]
+
+
+def _shrunk(pixels: Tensor) -> Tensor:
+    """Of middle and size of a box, the share of the image that is left once it is padded (4,)."""
+    rows, columns = pixels.shape[1:]
+    along, across = (size / (size + -size % _STRIDE) for size in (columns, rows))
+    return torch.tensor([along, across, along, across], device=pixels.device)
 
 
 def heat_scores(log_probability: Tensor, box: int) -> Tensor:
@@ -150,14 +165,14 @@ def box_scores(logits: Tensor, boxes: Tensor, columns: int) -> Tensor:
     """Scores of columns by what a detector says: the highest of the boxes that lie over a column's middle.
 
     Args:
-        logits: of a selected site and of nothing (batch, box, 2).
+        logits: of being a selected site (batch, box).
         boxes: middle and size as shares of the image (batch, box, 4).
         columns: of the image.
 
     Returns:
         float64 (batch, column).
     """
-    score = logits.double().softmax(dim=2)[:, :, 0]
+    score = logits.double().sigmoid()
     middle, width = boxes[:, :, 0].double() * columns, boxes[:, :, 2].double() * columns
     place = torch.arange(columns, device=boxes.device) + 0.5
     over = (place - middle[:, :, None]).abs() <= width[:, :, None] / 2  # (batch, box, column)

@@ -119,19 +119,16 @@ class PaintedTask:
         column = torch.where(site.isnan(), columns, site.nan_to_num().floor()).clamp(0, columns).long()
         if self.config.network == "heat-map":
             return nll_loss(model(batch["statistics"]), column)
-        labels = []
-        for one in column.tolist():
-            there = [] if one == columns else [one]
-            low = torch.tensor([max(at - self.config.box // 2, 0) for at in there], device=site.device)
-            high = torch.tensor([min(at + self.config.box // 2 + 1, columns) for at in there], device=site.device)
-            middle, width = (low + high) / 2 / columns, (high - low) / columns
-            half, whole = torch.full_like(middle, 0.5), torch.ones_like(middle)
-            boxes = torch.stack([middle, half, width, whole], dim=1).float()
-            labels.append(
-                {"class_labels": torch.zeros(len(there), dtype=torch.long, device=site.device), "boxes": boxes}
-            )
         inner = cast(Detector, getattr(model, "module", model))
-        return inner.loss(batch["pixels"].float(), labels)
+        return inner.loss(batch["pixels"].float(), [self._boxes(one) for one in column])
+
+    def _boxes(self, column: torch.Tensor) -> torch.Tensor:
+        """Middle and size of the box around a column, as shares of the image (1, 4); none (0, 4) where none is."""
+        columns, half = self.config.columns, self.config.box // 2
+        at = column[column < columns].reshape(-1)
+        low, high = (at - half).clamp(min=0), (at + half + 1).clamp(max=columns)
+        whole = torch.ones_like(at)
+        return torch.stack([(low + high) / 2 / columns, whole / 2, (high - low) / columns, whole], dim=1).float()
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
         """Score of each column: that of the best interval drawn over it."""

@@ -1,0 +1,201 @@
+"""Intervals along called chromosomes that a method draws: as a table or BED, with a page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chiasma.core.files import read_json
+from chiasma.data.dataset import Dataset, Skip
+from chiasma.data.intervals import make_intervals
+from chiasma.data.results import Figure
+from chiasma.data.tracts import Tracts
+from chiasma.encode.painted import column_statistics, paint
+from chiasma.metrics.localisation import best_interval, called_intervals
+from chiasma.workflow.evaluating.located import tempered
+from chiasma.workflow.fitted import Fitted
+from chiasma.workflow.loading.painted import file_of, load_called, window_source
+from chiasma.workflow.predicting.predictions import write_table
+
+_DRAWN = 12
+"""Windows on the page at most, those of the highest scores."""
+_LEAST_CALLED = 0.5
+"""Share of haplotypes called around an interval's middle below which it is left out."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One interval on a chromosome: 0-based, half-open bases."""
+
+    contig: str
+    source: str
+    start: int
+    end: int
+    score: float
+    share: float
+
+
+def predict_located(
+    model: Any, fitted: Fitted, inputs: Mapping[str, Any], *, output: Path | str | None, device: str, seed: int
+) -> tuple[dict[str, np.ndarray], tuple[Skip, ...]]:
+    """Read calls, draw intervals window by window, and write those that reach the threshold.
+
+    Args:
+        model: as it was named, for the simulations that its folder keeps.
+        fitted: the same, loaded.
+        inputs: of predict.
+        output: where to write; beside it go STEM.painted.html and the gate's files. None writes nothing.
+        device, seed: of predict.
+
+    Returns:
+        Columns id, source, share_of_source, p_selected by interval, and what was left out.
+    """
+    given = {key: value for key, value in inputs.items() if value is not None}
+    data = load_called(file_of(given), fitted.config, given, target=fitted.target, seed=seed)
+    _say(f"{data.notes['haplotypes']}; {len(data):,} windows, each painted by one source")
+    scores = tempered(fitted, fitted.scores(data, device=device))
+    _gate(model, fitted, data, scores, output=output, seed=seed)
+    config: Any = fitted.config
+    found, uncalled = _intervals(config, data, scores)
+    skips = list(data.skips)
+    if uncalled:
+        skips.append(Skip("intervals where fewer than half of the haplotypes are called", uncalled))
+    _say(_summary(config, data, scores, found))
+    columns = {
+        "id": np.array([f"{one.contig}:{one.start}-{one.end}|{one.source}" for one in found], object),
+        "source": np.array([one.source for one in found], object),
+        "share_of_source": np.array([one.share for one in found], np.float64),
+        "p_selected": np.array([one.score for one in found], np.float64),
+    }
+    if output is not None:
+        starts, ends = (np.array([getattr(one, side) for one in found], np.int64) for side in ("start", "end"))
+        places = make_intervals([one.contig for one in found], starts, ends)
+        write_table(output, columns, intervals=places)
+        _write_page(Path(output), fitted, data, scores, found, tuple(skips))
+    return columns, tuple(skips)
+
+
+def _gate(model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, *, output: Any, seed: int) -> None:
+    """Whether the windows look like the simulations, and the best intervals' scores survive that."""
+    from chiasma.workflow.predicting.gate import pass_gate
+
+    best = np.array([best_interval(row).score for row in scores])
+    pass_gate(model, fitted, data, np.column_stack([1 - best, best]), output=output, seed=seed)
+
+
+def _intervals(config: Any, data: Dataset, scores: np.ndarray) -> tuple[list[Found], int]:
+    """Called intervals on the chromosomes, those of one source that overlap made one; how many lie where none call."""
+    source, found, uncalled = window_source(data), [], 0
+    base = config.length / config.columns
+    for index, window in enumerate(source.windows):
+        called = source.chromosomes[window.chromosome]
+        rule = source.rules[window.chromosome]
+        runs = called_intervals(scores[index], config.threshold)
+        if not runs:
+            continue
+        seen = _statistics(data, index, config)
+        for run in runs:
+            middle = window.left + run.middle * base
+            if not window.own[0] <= middle < window.own[1]:
+                continue
+            columns = slice(run.first, run.last)
+            if seen.called[columns].mean() < _LEAST_CALLED:
+                uncalled += 1
+                continue
+            ends = [rule.to_bases(min(window.left + side * base, called.tracts.length)) for side in run[:2]]
+            name = called.tracts.populations[window.source]
+            share = float(np.nanmean(seen.share[columns]))
+            found.append(Found(called.contig, name, int(ends[0]), int(np.ceil(ends[1])), run.score, share))
+    return _merged(found), uncalled
+
+
+def _merged(found: list[Found]) -> list[Found]:
+    """Overlapping intervals of one source as one, with the higher score, in order of contig and place."""
+    kept: list[Found] = []
+    contigs = list(dict.fromkeys(one.contig for one in found))
+    for one in sorted(found, key=lambda one: (contigs.index(one.contig), one.source, one.start)):
+        last = kept[-1] if kept else None
+        if last and (last.contig, last.source) == (one.contig, one.source) and one.start < last.end:
+            best = max(last, one, key=lambda each: each.score)
+            kept[-1] = Found(one.contig, one.source, last.start, max(last.end, one.end), best.score, best.share)
+        else:
+            kept.append(one)
+    return sorted(kept, key=lambda one: (contigs.index(one.contig), one.start, one.source))
+
+
+def _statistics(data: Dataset, index: int, config: Any) -> Any:
+    example: Any = data.x[index]  # type: ignore[index]
+    return column_statistics(Tracts.unpacked(example), source=int(example["painted"]), columns=config.columns)
+
+
+def _summary(config: Any, data: Dataset, scores: np.ndarray, found: list[Found]) -> str:
+    highest = int(np.argmax(scores.max(axis=1)))
+    best = best_interval(scores[highest])
+    place = f"{best.score:.2f} in {data.ids[highest]}"
+    return f"{len(found):,} intervals score {config.threshold:g} or more; the highest score is {place}"
+
+
+def _write_page(
+    path: Path, fitted: Fitted, data: Dataset, scores: np.ndarray, found: list[Found], skips: tuple[Skip, ...]
+) -> None:
+    from chiasma import __version__
+    from chiasma.report.painted import write_painted_page
+
+    config: Any = fitted.config
+    gate = path.with_name(f"{path.stem}.gate.json")
+    settings = {
+        "method": f"{fitted.method.name}, {config.network}",
+        "haplotypes": data.notes["haplotypes"],
+        "windows": f"{len(data):,} of {config.length / 1e6:g} Mb, {config.columns} columns, each painted by one source",
+        "simulated": f"one pulse {config.generations} generations ago, {config.share:g} of one source, s up to "
+        f"{config.strongest:g}, {config.neutral:.0%} without selection",
+        "an interval is called from": f"score {config.threshold:g}",
+    }
+    facts = {
+        "windows": len(data),
+        "found": len(found),
+        "neutral": config.neutral > 0,
+        "skipped": [str(skip) for skip in skips],
+        "gate": read_json(gate).get("text", "") if gate.exists() else "",
+        "settings": settings,
+    }
+    write_painted_page(
+        path.with_name(f"{path.stem}.painted.html"),
+        facts,
+        intervals=[vars(one) for one in found],
+        figures=_figures(config, data, scores),
+        version=__version__,
+    )
+
+
+def _figures(config: Any, data: Dataset, scores: np.ndarray) -> list[Figure]:
+    from chiasma.plot.painted import painted_chromosome
+
+    source = window_source(data)
+    order = np.argsort(-scores.max(axis=1), kind="stable")[:_DRAWN]
+    drawn = []
+    for number, index in enumerate(order, start=1):
+        example: Any = data.x[int(index)]  # type: ignore[index]
+        window = source.windows[int(index)]
+        mapped = len(source.rules[window.chromosome].scaled) > 2
+        figure = painted_chromosome(
+            paint(Tracts.unpacked(example), source=window.source, columns=config.columns),
+            scores[index],
+            length=config.length,
+            threshold=config.threshold,
+            start=window.left + (0.0 if mapped else source.rules[window.chromosome].bases[0]),
+            name=f"painted_window_{number}",
+            title=f"{data.ids[index]}" + (" (on the scale of the map)" if mapped else ""),
+        )
+        drawn.append(figure)
+    return drawn
+
+
+def _say(text: str) -> None:
+    """One line on stderr."""
+    print(text, file=sys.stderr, flush=True)
