@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from chiasma.cli.main import VERBS
+from chiasma.cli.main import VERBS, run
 from command_line import call
 
 _REPORT = "import sys; heavy = {'torch', 'pandas', 'sklearn', 'lightning'} & set(sys.modules); print('HEAVY', *heavy)"
@@ -71,3 +72,16 @@ def test_an_unforeseen_error_is_one_message(monkeypatch):
     monkeypatch.setenv("CHIASMA_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         call("list")
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "fit cnn", "data get", "weights get"])
+def test_help_describes_every_option(verb, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    run([*verb.split(), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    options = [
+        line.strip("│ *").rstrip() for line in lines if line.startswith("│ ") and line.strip("│ *").startswith("--")
+    ]
+    bare = [line for line in options if not re.search(r"  +[^\s\[]", line)]
+    assert not bare, f"options without a description: {bare}"
+    assert "--no-json" not in " ".join(options)

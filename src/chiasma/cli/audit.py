@@ -42,19 +42,18 @@ def audit(
 ) -> None:
     """Leakage, confounders, duplicates, imbalance, and whether n is enough; also of somebody else's split.
 
-    Parameters
-    ----------
-    data: a run folder, or a file by itself (BED, FASTA, TSV, Parquet, h5ad, h5mu).
-    train: somebody's training part.
-    test: their test part.
-    positives: the examples of one class, instead of DATA.
-    negatives: those of the other: a file, or as for fit shuffled (the default) or genome.
-    labels: F[:COLUMN] with the label of each id, repeatable.
-    predictions: their predictions on the test part (id, y, p).
-    fasta: the genome, for BED.
-    full_features: the matrix before features were selected.
-    seed: root of the resampling.
-    json: print the findings as JSON.
+    Args:
+        data: a run folder, or a file by itself (BED, FASTA, TSV, Parquet, h5ad, h5mu).
+        train: somebody's training part.
+        test: their test part.
+        positives: the examples of one class, instead of DATA.
+        negatives: those of the other: a file, or as for fit shuffled (the default) or genome.
+        labels: F[:COLUMN] with the label of each id, repeatable.
+        predictions: their predictions on the test part (id, y, p).
+        fasta: the genome, for BED.
+        full_features: the matrix before features were selected.
+        seed: root of the resampling.
+        json: print the findings as JSON.
     """
     from chiasma.workflow.auditing.audit import audit as run_audit
 

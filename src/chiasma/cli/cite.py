@@ -18,10 +18,9 @@ def register(app: App, arguments: list[str]) -> None:
 def cite(run: Path, /, *, json: bool = False) -> None:
     """The BibTeX and a Methods paragraph of a run.
 
-    Parameters
-    ----------
-    run: a complete run folder.
-    json: print both as JSON.
+    Args:
+        run: a complete run folder.
+        json: print both as JSON.
     """
     from chiasma.workflow.citing import cite as run_cite
 

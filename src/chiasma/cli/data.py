@@ -21,11 +21,10 @@ def data(action: Literal["list", "get", "path"] = "list", name: str | None = Non
 
     A dataset is looked for in $CHIASMA_DATA, then in the user's cache, then downloaded where it has a public address.
 
-    Parameters
-    ----------
-    action: list them, get one (and print where it is), or print its path.
-    name: name of a dataset.
-    json: print as JSON.
+    Args:
+        action: list them, get one (and print where it is), or print its path.
+        name: name of a dataset.
+        json: print as JSON.
     """
     from chiasma.io.catalogue import list_datasets, resolve
 

@@ -28,12 +28,11 @@ def demo(
     A small CNN learns CTCF peaks against dinucleotide-shuffled twins, chromosomes apart, beside the simple rivals;
     the peaks are real where they can be had, else simulated, and it says which.
 
-    Parameters
-    ----------
-    output: run folder.
-    seed: root of all randomness.
-    overwrite: begin again.
-    json: print the result as JSON.
+    Args:
+        output: run folder.
+        seed: root of all randomness.
+        overwrite: begin again.
+        json: print the result as JSON.
     """
     from chiasma.workflow.demonstrating import demo as run_demo
 

@@ -41,27 +41,26 @@ def design(
 ) -> None:
     """Sequences evolved towards an activity, under rules, and what a second model says of them.
 
-    Parameters
-    ----------
-    model: a run folder, a folder of weights, or FILE.py:FUNCTION.
-    data: sequences to begin with (FASTA, or BED with --fasta); random ones without.
-    fasta: the genome, for BED.
-    second: a model that takes no part in the search and is asked at the end.
-    output: FASTA to write; a .tsv and a .json with the figures come beside it.
-    aim: raise or lower the model's output, or a number to come close to.
-    target: name of the output; default the last class, or the first of other outputs.
-    second_target: of the second model; default the output of the same name.
-    search: the best edit each round, the best few sequences, or gradients and then edits.
-    steps: most edits of a sequence.
-    width: of the beam.
-    gc: least and most share of G and C.
-    longest_run: most equal bases in a row.
-    forbid: a word that may stand on neither strand (repeatable).
-    require: a word that must stand on one strand (repeatable).
-    starts: how many sequences are evolved.
-    length: of random ones; default what the model reads.
-    seed: root of all randomness.
-    json: print the figures as JSON.
+    Args:
+        model: a run folder, a folder of weights, or FILE.py:FUNCTION.
+        data: sequences to begin with (FASTA, or BED with --fasta); random ones without.
+        fasta: the genome, for BED.
+        second: a model that takes no part in the search and is asked at the end.
+        output: FASTA to write; a .tsv and a .json with the figures come beside it.
+        aim: raise or lower the model's output, or a number to come close to.
+        target: name of the output; default the last class, or the first of other outputs.
+        second_target: of the second model; default the output of the same name.
+        search: the best edit each round, the best few sequences, or gradients and then edits.
+        steps: most edits of a sequence.
+        width: of the beam.
+        gc: least and most share of G and C.
+        longest_run: most equal bases in a row.
+        forbid: a word that may stand on neither strand (repeatable).
+        require: a word that must stand on one strand (repeatable).
+        starts: how many sequences are evolved.
+        length: of random ones; default what the model reads.
+        seed: root of all randomness.
+        json: print the figures as JSON.
     """
     from chiasma.core.errors import UsageError
     from chiasma.workflow.designing import DesignOptions

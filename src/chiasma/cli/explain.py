@@ -35,21 +35,20 @@ def explain(
 ) -> None:
     """Why a fitted model says what it says: attributions and motifs of sequences, loadings of matrices.
 
-    Parameters
-    ----------
-    model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
-    data: sequences to explain (FASTA, or BED with --fasta); not needed for loadings.
-    fasta: the genome, for BED.
-    motifs: MEME file to name what is found.
-    output: folder to write.
-    target: name of the output explained; default the last class, or the first of other outputs.
-    method: of attribution; auto is DeepLIFT/SHAP where its rules cover the model, else integrated gradients.
-    region: FIRST:LAST, positions of what the model reads that are explained (0-based, LAST not among them); of long
-        windows mutagenesis is exact and affordable this way.
-    examples: most sequences to attribute.
-    seconds: longest time for motif discovery.
-    seed: root of all randomness.
-    json: print where it was written as JSON.
+    Args:
+        model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
+        data: sequences to explain (FASTA, or BED with --fasta); not needed for loadings.
+        fasta: the genome, for BED.
+        motifs: MEME file to name what is found.
+        output: folder to write.
+        target: name of the output explained; default the last class, or the first of other outputs.
+        method: of attribution; auto is DeepLIFT/SHAP where its rules cover the model, else integrated gradients.
+        region: FIRST:LAST, positions of what the model reads that are explained (0-based, LAST not among them); of long
+            windows mutagenesis is exact and affordable this way.
+        examples: most sequences to attribute.
+        seconds: longest time for motif discovery.
+        seed: root of all randomness.
+        json: print where it was written as JSON.
     """
     from chiasma.workflow.explaining.explain import explain as run_explain
     from chiasma.workflow.explaining.interpret import Explained

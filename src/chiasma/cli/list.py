@@ -18,9 +18,8 @@ def register(app: App, arguments: list[str]) -> None:
 def list_command(*, json: bool = False) -> Any:
     """What there is: every method with its wing and the question it answers.
 
-    Parameters
-    ----------
-    json: print an array of objects.
+    Args:
+        json: print an array of objects.
     """
     from chiasma.workflow.listing import list_methods
 

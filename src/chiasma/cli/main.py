@@ -67,13 +67,20 @@ def _dispatch(arguments: list[str]) -> int:
         from chiasma.core.errors import unknown_name
 
         raise unknown_name("verb", verb, VERBS)
-    from cyclopts import App, CycloptsError
+    from cyclopts import App, CycloptsError, Parameter
     from rich.console import Console
 
     from chiasma.cli.standard_input import STANDARD_INPUT
 
     arguments = [STANDARD_INPUT if word == "-" else word for word in arguments]
-    app = App(name="chiasma", help_flags=["--help", "-h"], version_flags=[], error_console=Console(stderr=True))
+    plain = Parameter(negative_bool=(), negative_iterable=())  # no --no-json beside --json, no --empty-betas
+    app = App(
+        name="chiasma",
+        help_flags=["--help", "-h"],
+        version_flags=[],
+        error_console=Console(stderr=True),
+        default_parameter=plain,
+    )
     app.suppress_keyboard_interrupt = False
     import_module(f"chiasma.cli.{verb}").register(app, arguments)
     try:

@@ -18,12 +18,11 @@ def register(app: App, arguments: list[str]) -> None:
 def new(method: str, /, *, contract: str = "task", root: Path = Path("."), json: bool = False) -> None:
     """The folder and the test of a new method, from a template that already passes the contract tests.
 
-    Parameters
-    ----------
-    method: WING/METHOD, lower case with hyphens.
-    contract: task (a network) or estimator (a matrix method).
-    root: the checkout.
-    json: print the files as JSON.
+    Args:
+        method: WING/METHOD, lower case with hyphens.
+        contract: task (a network) or estimator (a matrix method).
+        root: the checkout.
+        json: print the files as JSON.
     """
     from chiasma.workflow.scaffolding import new_method
 

@@ -21,11 +21,10 @@ def notebook(
 ) -> None:
     """A runnable notebook that reloads a run, shows its figures of merit and predicts on new files.
 
-    Parameters
-    ----------
-    run: a complete run folder.
-    output: where to write; default RUN/notebook.ipynb.
-    json: print where it was written as JSON.
+    Args:
+        run: a complete run folder.
+        output: where to write; default RUN/notebook.ipynb.
+        json: print where it was written as JSON.
     """
     from chiasma.workflow.citing import notebook as write
 

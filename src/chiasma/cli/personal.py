@@ -44,30 +44,29 @@ def personal(
 ) -> None:
     """Does a model tell people apart? Predictions from both haplotypes against measured expression, gene by gene.
 
-    Parameters
-    ----------
-    model: a run folder, a folder of weights, or FILE.py:FUNCTION.
-    genotypes: phased VCF or BCF; with an index only the genes' windows are read.
-    fasta: the genome that the genotypes were called on.
-    genes: GTF, GFF3, BED, or a table with the columns gene, chrom, tss (1-based) and perhaps part.
-    expression: table of genes by people, either way round.
-    samples: FILE[:COLUMN] with each person's population; their means are taken out.
-    output: the run folder.
-    target: the model's output to read; default the only one.
-    bins: of models with bins, how many around the TSS are averaged.
-    mode: all alleles, or substitutions of one base alone.
-    unphased: what a heterozygous genotype without a phase is: an error, or a reason to leave out its site.
-    one_strand: show the model one strand; default the mean over both.
-    frequency: least frequency of the rarer allele, for baselines and drivers.
-    drivers: most alleles of a gene scored one by one; 0 looks for no drivers.
-    test_share: people whom the baselines do not see.
-    permutations: of people.
-    draws: of the bootstrap.
-    length: bases of a window, for a model that does not say how many it reads.
-    seed: root of all randomness.
-    device: auto, cpu, cuda or mps.
-    overwrite: replace a run of other inputs or settings.
-    json: print the summary as JSON.
+    Args:
+        model: a run folder, a folder of weights, or FILE.py:FUNCTION.
+        genotypes: phased VCF or BCF; with an index only the genes' windows are read.
+        fasta: the genome that the genotypes were called on.
+        genes: GTF, GFF3, BED, or a table with the columns gene, chrom, tss (1-based) and perhaps part.
+        expression: table of genes by people, either way round.
+        samples: FILE[:COLUMN] with each person's population; their means are taken out.
+        output: the run folder.
+        target: the model's output to read; default the only one.
+        bins: of models with bins, how many around the TSS are averaged.
+        mode: all alleles, or substitutions of one base alone.
+        unphased: what a heterozygous genotype without a phase is: an error, or a reason to leave out its site.
+        one_strand: show the model one strand; default the mean over both.
+        frequency: least frequency of the rarer allele, for baselines and drivers.
+        drivers: most alleles of a gene scored one by one; 0 looks for no drivers.
+        test_share: people whom the baselines do not see.
+        permutations: of people.
+        draws: of the bootstrap.
+        length: bases of a window, for a model that does not say how many it reads.
+        seed: root of all randomness.
+        device: auto, cpu, cuda or mps.
+        overwrite: replace a run of other inputs or settings.
+        json: print the summary as JSON.
     """
     from chiasma.workflow.personal.measure import PersonalOptions, personal_genomes
 

@@ -43,24 +43,23 @@ def predict(
 ) -> None:
     """Put a fitted model to work; probabilities are calibrated as they were in its run.
 
-    Parameters
-    ----------
-    model: a run folder, a folder of weights, published NAME (each with :HEAD if it has several), or FILE.py:FUNCTION.
-    data: FASTA, BED (with --fasta), VCF, tree sequence, matrix: what the method takes.
-    view: NAME=FILE for methods of several views, repeatable; a view may be left out.
-    fasta: the genome, for BED and for bigWig.
-    region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
-    samples: sample table F[:COLUMN[=VALUE]] for genotypes.
-    mask: BED of the bases that could be called, for genotypes; other sites, and windows mostly of such, are left out.
-    ancestral: ancestral alleles for genotypes: AA (the file's INFO AA), a FASTA, a VCF with INFO AA, or a table.
-    map: genetic map (HapMap, gmap, PLINK) for genotypes; windows then tell their recombination rate.
-    phased: genotypes in scikit-allel's HDF5, which does not tell, are phased.
-    study: FILE or FILE:COLUMN, study of each new sample by id, for methods fitted with studies.
-    track: of networks that give tracks along windows, those wanted, repeatable; bigWig and bedGraph hold one.
-    output: its suffix is .parquet .tsv .csv .json .h5ad .zarr .h5mu .bed .bedgraph or .bw (with --fasta); else stdout.
-    device: auto, cpu, cuda or mps.
-    seed: root of any random choice.
-    json: print the predictions as JSON; with --output a summary: path, count, columns, the first rows.
+    Args:
+        model: a run folder, a folder of weights, published NAME (each with :HEAD of several), or FILE.py:FUNCTION.
+        data: FASTA, BED (with --fasta), VCF, tree sequence, matrix: what the method takes.
+        view: NAME=FILE for methods of several views, repeatable; a view may be left out.
+        fasta: the genome, for BED and for bigWig.
+        region: CONTIG[:START-END], 1-based as in other tools, for genotypes.
+        samples: sample table F[:COLUMN[=VALUE]] for genotypes.
+        mask: BED of callable bases, for genotypes; other sites, and windows mostly of such, are left out.
+        ancestral: ancestral alleles for genotypes: AA (the file's INFO AA), a FASTA, a VCF with INFO AA, or a table.
+        map: genetic map (HapMap, gmap, PLINK) for genotypes; windows then tell their recombination rate.
+        phased: genotypes in scikit-allel's HDF5, which does not tell, are phased.
+        study: FILE or FILE:COLUMN, study of each new sample by id, for methods fitted with studies.
+        track: of networks that give tracks along windows, those wanted, repeatable; bigWig and bedGraph hold one.
+        output: .parquet .tsv .csv .json .h5ad .zarr .h5mu .bed .bedgraph or .bw (with --fasta); else stdout.
+        device: auto, cpu, cuda or mps.
+        seed: root of any random choice.
+        json: print the predictions as JSON; with --output a summary: path, count, columns, the first rows.
     """
     from chiasma.workflow.predicting.predict import predict as run_predict
 

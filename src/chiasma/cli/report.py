@@ -22,11 +22,10 @@ def report(
 ) -> None:
     """The page of a run, or of several side by side.
 
-    Parameters
-    ----------
-    runs: complete run folders.
-    output: where to write; default report.html in the run, comparison.html for several.
-    json: print where it was written as JSON.
+    Args:
+        runs: complete run folders.
+        output: where to write; default report.html in the run, comparison.html for several.
+        json: print where it was written as JSON.
     """
     from chiasma.workflow.citing import report as write
 

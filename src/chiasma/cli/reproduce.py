@@ -26,12 +26,11 @@ def reproduce(
 ) -> int:
     """A paper's or a lab's result, each figure held against what is expected; exits with 4 where one does not hold.
 
-    Parameters
-    ----------
-    experiment: a TOML file or a name; without one, the names there are.
-    output: where its runs go; default runs/EXPERIMENT.
-    seed: overrides the seed of every step.
-    json: print the result as JSON.
+    Args:
+        experiment: a TOML file or a name; without one, the names there are.
+        output: where its runs go; default runs/EXPERIMENT.
+        seed: overrides the seed of every step.
+        json: print the result as JSON.
     """
     from chiasma.workflow.reproducing.reproduce import as_markdown, list_experiments, load_experiment
     from chiasma.workflow.reproducing.reproduce import reproduce as run_reproduce

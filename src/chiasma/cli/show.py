@@ -18,10 +18,9 @@ def register(app: App, arguments: list[str]) -> None:
 def show(method: str, /, *, json: bool = False) -> Any:
     """A method's card, configuration, citation and licences; parameters are counted on the built network.
 
-    Parameters
-    ----------
-    method: a name from 'chiasma list'.
-    json: print the card as an object.
+    Args:
+        method: a name from 'chiasma list'.
+        json: print the card as an object.
     """
     from chiasma.workflow.listing import show_method
 

@@ -36,21 +36,20 @@ def simulate(
 ) -> None:
     """Simulated examples with their truth: tree sequences of a method's simulator or of a population, or peaks.
 
-    Parameters
-    ----------
-    model: a method with a simulator (haplotype-cnn), peaks, sweep, admixture, or demography:MODEL; MODEL is one of
-        const, exp, im, ooa2, post_ooa, ooa3, a demes file, or SPECIES/MODEL of stdpopsim.
-    output: folder for tree sequences and truth.tsv; a FASTA for peaks.
-    number: how many.
-    seed: example i of a seed is always the same.
-    preset: preset of the configuration.
-    part: I/N runs part I of N of the examples that a fit would run, into OUTPUT, which is then the fit's --cache.
-    workers: processes, with --part.
-    region: CONTIG:FIRST-LAST, 1-based: the stretch of a genome that --map and --mask are taken of, and its length.
-    map: genetic map (HapMap, gmap, PLINK) whose rates sweep, admixture and demography have along the region.
-    mask: BED of the bases that could be called; other sites of sweep and demography are left out.
-    set: key=value for any configuration field, repeatable.
-    json: print where it was written as JSON.
+    Args:
+        model: a method with a simulator (haplotype-cnn), peaks, sweep, admixture, or demography:MODEL; MODEL is one of
+            const, exp, im, ooa2, post_ooa, ooa3, a demes file, or SPECIES/MODEL of stdpopsim.
+        output: folder for tree sequences and truth.tsv; a FASTA for peaks.
+        number: how many.
+        seed: example i of a seed is always the same.
+        preset: preset of the configuration.
+        part: I/N runs part I of N of the examples that a fit would run, into OUTPUT, which is then the fit's --cache.
+        workers: processes, with --part.
+        region: CONTIG:FIRST-LAST, 1-based: the stretch of a genome that --map and --mask are taken of, and its length.
+        map: genetic map (HapMap, gmap, PLINK) whose rates sweep, admixture and demography have along the region.
+        mask: BED of the bases that could be called; other sites of sweep and demography are left out.
+        set: key=value for any configuration field, repeatable.
+        json: print where it was written as JSON.
     """
     from chiasma.workflow.simulating.simulate import fill_cache
     from chiasma.workflow.simulating.simulate import simulate as run_simulate

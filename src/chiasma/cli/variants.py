@@ -39,26 +39,25 @@ def variants(
 ) -> None:
     """Effects of a VCF's alleles on what a model says of the sequence around them, from VCF to VCF.
 
-    Parameters
-    ----------
-    words: MODEL..., one or more (a run folder, a folder of weights, or FILE.py:FUNCTION), then the VCF or BCF.
-    fasta: the genome that the VCF was called on.
-    output: .vcf.gz, bgzipped with an index, or .vcf; a .parquet, a .html and a .json come beside it.
-    target: name of an output to score (repeatable); default all that the models share.
-    statistic: default log2-fold for models with bins, else difference.
-    anchor: which end of the window stays where alleles differ in length.
-    shift: windows moved by up to so many bases are averaged.
-    one_strand: show the model one strand; default the mean over both.
-    stride: windows begin at multiples of it, so that near variants share one.
-    length: bases of a window, for a model that does not say how many it reads.
-    conservation: bigWig put beside the scores.
-    top: variants in the report.
-    logos: how many of them with logos of REF and ALT.
-    executor: serial, local, dask://HOST:PORT or a batch system's FILE.toml.
-    workers: processes, for local.
-    device: auto, cpu, cuda or mps.
-    overwrite: replace an output of other inputs or settings.
-    json: print the summary as JSON.
+    Args:
+        words: MODEL..., one or more (a run folder, a folder of weights, or FILE.py:FUNCTION), then the VCF or BCF.
+        fasta: the genome that the VCF was called on.
+        output: .vcf.gz, bgzipped with an index, or .vcf; a .parquet, a .html and a .json come beside it.
+        target: name of an output to score (repeatable); default all that the models share.
+        statistic: default log2-fold for models with bins, else difference.
+        anchor: which end of the window stays where alleles differ in length.
+        shift: windows moved by up to so many bases are averaged.
+        one_strand: show the model one strand; default the mean over both.
+        stride: windows begin at multiples of it, so that near variants share one.
+        length: bases of a window, for a model that does not say how many it reads.
+        conservation: bigWig put beside the scores.
+        top: variants in the report.
+        logos: how many of them with logos of REF and ALT.
+        executor: serial, local, dask://HOST:PORT or a batch system's FILE.toml.
+        workers: processes, for local.
+        device: auto, cpu, cuda or mps.
+        overwrite: replace an output of other inputs or settings.
+        json: print the summary as JSON.
     """
     from chiasma.core.errors import UsageError
     from chiasma.workflow.variants.score import VariantOptions, score_variants

@@ -34,14 +34,13 @@ def weights(
     Licence and address are printed before anything is fetched. A broken download goes on where it stopped. What the
     host publishes at the first fetch is recorded, and another file is refused from then on.
 
-    Parameters
-    ----------
-    action: list them, get one, or check what one computes on this machine.
-    name: name of a checkpoint.
-    accept_licence: say that your use is within a licence that forbids commercial use.
-    again: fetch it anew even if it is here.
-    device: auto, cpu, cuda or mps, for check.
-    json: print as JSON.
+    Args:
+        action: list them, get one, or check what one computes on this machine.
+        name: name of a checkpoint.
+        accept_licence: say that your use is within a licence that forbids commercial use.
+        again: fetch it anew even if it is here.
+        device: auto, cpu, cuda or mps, for check.
+        json: print as JSON.
     """
     if action == "list":
         from chiasma.workflow.weights.get import list_weights
