@@ -34,7 +34,7 @@ def flag(
 ) -> Flag:
     """One keyword-only flag."""
     wanted = names or (f"--{name.replace('_', '-')}",)
-    extra: dict[str, Any] = {"negative": negative} if negative is not None else {}
+    extra: dict[str, Any] = {"negative_bool": "no-"} if negative is None else {"negative": negative}
     parameter = Parameter(name=wanted, help=help, group=group, show_default=False, **extra)
     return Flag(name, Flag.KEYWORD_ONLY, default=default, annotation=Annotated[kind, parameter])
 
