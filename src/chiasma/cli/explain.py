@@ -23,6 +23,7 @@ def explain(
     /,
     *,
     fasta: Path | None = None,
+    samples: str | None = None,
     motifs: Path | None = None,
     output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path("explain"),
     target: str | None = None,
@@ -33,12 +34,14 @@ def explain(
     seed: int = 1,
     json: bool = False,
 ) -> None:
-    """Why a fitted model says what it says: attributions and motifs of sequences, loadings of matrices.
+    """Why a fitted model says what it says: attributions and motifs of sequences, loadings of matrices, hidden units.
 
     Args:
         model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
-        data: sequences to explain (FASTA, or BED with --fasta); not needed for loadings.
+        data: sequences to explain (FASTA, or BED with --fasta), or genotypes; not needed for loadings, nor for hidden
+            units, which are then told on simulations.
         fasta: the genome, for BED.
+        samples: sample table F[:COLUMN[=VALUE]] for genotypes.
         motifs: MEME file to name what is found.
         output: folder to write.
         target: name of the output explained; default the last class, or the first of other outputs.
@@ -57,7 +60,7 @@ def explain(
     given = {"seed": seed, "motifs": motifs, "explain_examples": examples, "explain_seconds": seconds}
     options = FitOptions.parse(given, source="explain")
     how = Explained(method, None if region is None else _region(region))
-    inputs = {} if data is None else {"input": data, "fasta": fasta}
+    inputs = {} if data is None else {"input": data, "fasta": fasta, "samples": samples}
     folder = run_explain(model, inputs, output=output, options=options, target=target, how=how)
     emit({"folder": folder}, f"explanation in {folder}", as_json=json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 from chiasma.cli.flags import Flag, flag, is_plain, optional
 from chiasma.split.options import SplitOptions
@@ -21,8 +21,8 @@ def option_flags() -> list[Flag]:
             default = field.get_default(call_default_factory=True)
             text = f"{field.description or ''} [default: {default}]"
             spelled = name if model is FitOptions else _split_flag(name)
-            many = get_origin(field.annotation) is tuple
-            flags.append(flag(spelled, optional(field.annotation), help=text, negative="" if many else None))
+            off = f"--no-{spelled.replace('_', '-')}" if default is True else ""
+            flags.append(flag(spelled, optional(field.annotation), help=text, negative=off))
     return flags
 
 
