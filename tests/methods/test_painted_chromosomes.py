@@ -177,6 +177,23 @@ def test_a_fit_is_measured_beside_the_rivals_at_the_published_definitions(run: P
         assert words in page
 
 
+def test_runs_on_the_same_chromosomes_are_compared(run: Path, tmp_path: Path):
+    from shutil import copytree
+
+    from chiasma.workflow.comparing.compare import compare_runs
+
+    other = copytree(run, tmp_path / "poor")
+    table = dict(np.load(other / "located.npz"))
+    np.savez(other / "located.npz", **{**table, "scores": table["scores"][::-1]})
+    found = compare_runs([run, other], output=tmp_path / "both", draws=50)
+    assert found.verdict.startswith("Among the methods, run is ") and (tmp_path / "both" / "report.html").exists()
+    rows = {row["name"]: row["auprc"]["value"] for row in found.table}
+    assert set(rows) == {"run", "poor", "peak-ancestry", "longest-tracts"} and rows["run"] > rows["poor"]
+    np.savez(other / "located.npz", **{**table, "ids": table["ids"][::-1]})
+    with pytest.raises(MismatchError, match="not tested on the same chromosomes"):
+        compare_runs([run, other], output=tmp_path / "both", draws=50)
+
+
 # ---- called chromosomes ----
 
 

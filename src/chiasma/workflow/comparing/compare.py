@@ -185,8 +185,9 @@ def compare_runs(
     from chiasma.stats.bootstrap import bootstrap
     from chiasma.stats.compare import compare_all
 
-    if any(read_json(run / "provenance.json")["card"]["data"] == "tracks" for run in runs):
-        return _compare_tracks(runs, output, draws)
+    cards = [read_json(run / "provenance.json")["card"] for run in runs]
+    if any(card["data"] == "tracks" or card.get("locates") for card in cards):
+        return _compare_along(runs, output, draws, tracks=any(card["data"] == "tracks" for card in cards))
     about = read_json(runs[0] / "provenance.json")
     if about["target"]["kind"] == "none" and about["card"]["data"] == "pair":
         from chiasma.workflow.comparing.alignments import compare_alignments
@@ -257,12 +258,14 @@ def _sentences(pairs: Sequence[Any], methods: list[str], rivals: list[str], nega
     return sentences
 
 
-def _compare_tracks(runs: Sequence[Path], output: Path, draws: int) -> Comparison:
-    """Networks of tracks, on the bins that all of them hold out."""
+def _compare_along(runs: Sequence[Path], output: Path, draws: int, *, tracks: bool) -> Comparison:
+    """Networks of tracks, on the bins that all of them hold out; methods that draw intervals, on their chromosomes."""
     from chiasma.report.page import write_side_by_side
+    from chiasma.workflow.comparing.located import compare_located
     from chiasma.workflow.comparing.tracks import compare_tracks
 
-    record, pairs, names = compare_tracks(runs, output=output, draws=draws)
+    output.mkdir(parents=True, exist_ok=True)
+    record, pairs, names = (compare_tracks if tracks else compare_located)(runs, output=output, draws=draws)
     rivals = [row["name"] for row in record["table"] if row["rival"]]
     text = " ".join(_sentences(pairs, names, rivals, None))
     tries = max(len(read_json(run / "cost.json").get("tries", [0])) for run in runs)

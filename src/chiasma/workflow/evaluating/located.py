@@ -19,6 +19,8 @@ from chiasma.workflow.fitting.training import worker_count
 from chiasma.workflow.loading.prepare import Prepared
 
 PRIMARY = "auprc"
+SCORES = "located.npz"
+"""In a run: scores of the test chromosomes' columns, the true ones, where the sites lie in columns, and the ids."""
 _STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2)
 """Lower ends of the classes of selection coefficients in the table by strength."""
 _FEWEST = 10
@@ -58,6 +60,7 @@ def evaluate_located(
     found = {name: score_localisation(one, **common) for name, one in sums.items()}
     if calibration:
         calibration |= _reliability(site, scores[fitted.method.name], raw[~held])
+    _write_scores(folder / SCORES, test, scores[fitted.method.name], site)
     write_json(folder / "metrics.json", _document(fitted, test, sums, found, calibration, common))
     _write_intervals(folder / "predictions.parquet", fitted, test, scores[fitted.method.name])
     _write_comparison(fitted.method.name, found, opponents, test, folder=folder)
@@ -143,7 +146,7 @@ def _document(
     from chiasma.stats.document import metrics_document
 
     config: Any = fitted.config
-    shown = [name for name in LOCALISATION if name != "false_calls" or np.isnan(test.columns["position"]).any()]
+    shown = shown_figures(test.columns["position"])
     figures = {name: {key: one.estimates[key] for key in shown} for name, one in found.items()}
     own = figures.pop(fitted.method.name)
     slices = [] if "s" not in test.columns else _by_strength(test, sums[fitted.method.name], shown, common)
@@ -178,6 +181,20 @@ def _by_strength(
         row = {"slice": "strength of selection", "value": value, "n": len(index), "units": len(index), "note": ""}
         rows.append({**row, **{key: found[key].to_dict() for key in shown if key != "false_calls"}})
     return rows
+
+
+def shown_figures(site: np.ndarray) -> list[str]:
+    """The figures that chromosomes with these sites allow (chromosome,); NaN is one without selection."""
+    return [name for name in LOCALISATION if name != "false_calls" or np.isnan(site).any()]
+
+
+def _write_scores(path: Path, test: Dataset, scores: np.ndarray, site: np.ndarray) -> None:
+    from chiasma.core.files import atomic_write
+
+    truth = (np.asarray(test.target.values) > 0.5).astype(np.uint8)
+    arrays = {"scores": scores.astype(np.float32), "truth": truth, "site": site, "ids": test.ids.astype(str)}
+    with atomic_write(path, "wb") as handle:
+        np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
 
 
 def _write_intervals(path: Path, fitted: Fitted, test: Dataset, scores: np.ndarray) -> None:
