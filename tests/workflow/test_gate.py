@@ -20,7 +20,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gate")
     (folder / "mask.bed").write_text("".join(f"chr1\t{a}\t{a + 900}\n" for a in range(0, LENGTH, 1000)))
     config = {"test_examples": 60, "training": {"epochs": 1}}
-    options = {"rivals": False, "explain": False, "executor": "serial"}
+    options = {"rivals": False, "explain": False, "executor": "serial", "draws": 100}
     fit(
         "haplotype-cnn",
         {"mask": folder / "mask.bed"},
