@@ -39,8 +39,7 @@ def keep_simulations(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     """
     data = prepared.dataset
     rows = np.concatenate([prepared.split.where(part) for part in ("test", "calibration", "valid")])[:MOST]
-    procedure = fitted.method.card.contract == "procedure"  # its examples are no draws from what it learnt
-    if procedure or not isinstance(data.x, Simulated) or not len(rows):
+    if not learns_beforehand(fitted) or not isinstance(data.x, Simulated) or not len(rows):
         return
     held = data.take(rows)
     names, values = statistics_of(fitted.config, held)
@@ -59,6 +58,15 @@ def keep_simulations(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     if resized is not None:
         arrays["resized"] = resized
     save_arrays(folder, NAME, arrays, {"names": list(names), "factor": FACTOR, "ids": held.ids.tolist()})
+
+
+def learns_beforehand(fitted: Fitted) -> bool:
+    """Whether a model learnt from simulations drawn before it saw data, which it may then be compared with.
+
+    A network does; a procedure is fitted to the data themselves, as pg-gan is, unless its examples.py says by which
+    `statistics` real windows are compared, as that of S/HIC does.
+    """
+    return fitted.method.card.contract != "procedure" or hasattr(_examples(fitted.config), "statistics")
 
 
 def kept_simulations(folder: Path) -> Simulations | None:

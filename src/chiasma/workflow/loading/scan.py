@@ -165,7 +165,7 @@ def _runs(
     """The runs that can be classified, and why others cannot."""
     step = length / WINDOWS
     varied = haplotypes.take_sites(np.flatnonzero(segregating(haplotypes.alleles)))
-    begin, windows = _span(varied, step)
+    begin, windows = _span(found.read.haplotypes, step)
     if windows < WINDOWS:
         raise InsufficientDataError(
             "the region is shorter than one run of windows",
@@ -200,13 +200,18 @@ def _runs(
     return Scan(region, statistics, found.accessible, begin, step, first, values, sites), skips
 
 
-def _span(haplotypes: Haplotypes, step: float) -> tuple[float, int]:
-    """Where the first window begins, and how many there are: without stretches as long as a run that have no site."""
-    begin, end = haplotypes.start, haplotypes.end
-    if not haplotypes.n_sites:
+def _span(read: Haplotypes, step: float) -> tuple[float, int]:
+    """Where the first window begins, and how many there are, from all sites of the file, so alike in every population.
+
+    A file may hold a part of its contig: where its sites begin or end further than a run from the ends, windows that
+    reach beyond them would look emptied, and only those within are laid.
+    """
+    begin, end = read.start, read.end
+    if not read.n_sites:
         return begin, 0
-    lead = int((haplotypes.positions[0] - begin) // step)
-    tail = int((end - haplotypes.positions[-1]) // step)
-    begin += lead * step if lead >= WINDOWS else 0
-    end -= tail * step if tail >= WINDOWS else 0
-    return float(begin), int((end - begin) / step + 1e-9)
+    first, last = read.positions[0], np.floor(read.positions[-1]) + 1
+    if first - begin >= WINDOWS * step:
+        begin += np.ceil((first - begin) / step) * step
+    if end - last >= WINDOWS * step:
+        end = last
+    return float(begin), max(0, int((end - begin) / step + 1e-9))

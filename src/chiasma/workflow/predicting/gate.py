@@ -16,7 +16,7 @@ from chiasma.data.dataset import Dataset
 from chiasma.report.gate import write_gate_page
 from chiasma.stats.misspecification import ALIKE, APART, Gate, Windows, judge
 from chiasma.workflow.fitted import Fitted
-from chiasma.workflow.fitting.simulations_kept import kept_simulations, statistics_of
+from chiasma.workflow.fitting.simulations_kept import kept_simulations, learns_beforehand, statistics_of
 
 MOST_WINDOWS = 400
 """Windows that are compared; of more, so many evenly spaced ones."""
@@ -36,7 +36,7 @@ def pass_gate(model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, *, 
     Returns:
         The verdict; None where the model keeps no simulations, or was fitted to the data themselves, as pg-gan is.
     """
-    if fitted.method.card.contract == "procedure":
+    if not learns_beforehand(fitted):
         return None  # fitted to the data themselves
     folder = Path(str(model))
     simulations = kept_simulations(folder) if folder.is_dir() else None
