@@ -160,7 +160,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
                config={"neutral": 0.2, "threshold": 0.05, "training": {"epochs": 3}}).path  # fmt: skip
 
 
-def test_a_fit_is_measured_beside_the_rivals_at_the_published_definitions(run: Path):
+def test_a_fit_is_measured_beside_the_rivals_at_the_published_definitions(run: Path) -> None:
     from chiasma.core.files import read_json
 
     metrics = read_json(run / "metrics.json")
@@ -177,7 +177,7 @@ def test_a_fit_is_measured_beside_the_rivals_at_the_published_definitions(run: P
         assert words in page
 
 
-def test_runs_on_the_same_chromosomes_are_compared(run: Path, tmp_path: Path):
+def test_runs_on_the_same_chromosomes_are_compared(run: Path, tmp_path: Path) -> None:
     from shutil import copytree
 
     from chiasma.workflow.comparing.compare import compare_runs
@@ -209,16 +209,17 @@ def region(length: float = 2e7, contig: str = "7") -> str:
     return f"{contig}:1-{int(length)}"
 
 
-def test_called_and_simulated_chromosomes_are_read_alike(run: Path, calls: Path):
+def test_called_and_simulated_chromosomes_are_read_alike(run: Path, calls: Path) -> None:
     from chiasma.workflow.fitted import load_fitted
     from chiasma.workflow.loading.painted import load_called
 
-    fitted = load_fitted(run)
+    fitted: Any = load_fitted(run)
     path = str(calls / "painted-chromosomes-5-1.tracts.tsv")
     data = load_called(path, fitted.config, {"region": region()}, target=fitted.target, seed=1)
     assert data.columns["source"].tolist() == ["one", "two"] and data.columns["chrom"].tolist() == ["7", "7"]
     simulated = examples.simulated_dataset(fitted.config, 5, np.array([1]))
-    one, two = data.x[0], simulated.x[0]
+    sides: list[Any] = [data.x, simulated.x]
+    one, two = (side[0] for side in sides)
     for name in ("haplotype", "left", "right", "source", "extent"):
         assert np.array_equal(one[name], two[name]), name
     # the same but for how batches of other sizes are summed
@@ -229,7 +230,7 @@ def test_called_and_simulated_chromosomes_are_read_alike(run: Path, calls: Path)
         assert np.array_equal(np.asarray(statistic)[0], np.asarray(again)[0])
 
 
-def test_intervals_go_to_bed_with_a_page_and_the_gate(run: Path, calls: Path, tmp_path: Path, capsys):
+def test_intervals_go_to_bed_with_a_page_and_the_gate(run: Path, calls: Path, tmp_path: Path, capsys: Any) -> None:
     from chiasma.workflow.predicting.predict import predict
 
     given = {"input": calls / "painted-chromosomes-5-0.tracts.tsv", "region": region()}
@@ -246,7 +247,7 @@ def test_intervals_go_to_bed_with_a_page_and_the_gate(run: Path, calls: Path, tm
     assert set(table) == {"id", "source", "share_of_source", "p_selected"}
 
 
-def test_long_chromosomes_are_read_in_windows_and_maps_bring_them_to_scale(tmp_path: Path):
+def test_long_chromosomes_are_read_in_windows_and_maps_bring_them_to_scale(tmp_path: Path) -> None:
     from chiasma.workflow.loading.painted import load_called, window_source
 
     config = tiny()
@@ -254,7 +255,7 @@ def test_long_chromosomes_are_read_in_windows_and_maps_bring_them_to_scale(tmp_p
     text += "".join(f"0\t{cut}\tone\th{i}\n{cut}\t50000000\ttwo\th{i}\n" for i, cut in enumerate((10**7, 3 * 10**7)))
     path = tmp_path / "t.tsv"
     path.write_text(text)
-    data = load_called(str(path), config, {"region": region(5e7)}, target=example_target(), seed=1)
+    data: Any = load_called(str(path), config, {"region": region(5e7)}, target=example_target(), seed=1)
     source = window_source(data)
     lefts = [one.left for one in source.windows if one.source == 0]
     assert lefts == [0, 1e7, 2e7, 3e7] and len(source.windows) == 8
@@ -273,7 +274,7 @@ def example_target() -> Any:
     return examples.example(1).target
 
 
-def test_calls_that_cannot_be_read_are_refused(tmp_path: Path):
+def test_calls_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     from chiasma.workflow.loading.painted import load_called
 
     def load(text: str, **given: Any) -> Any:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,6 +26,8 @@ _DRAWN = 12
 """Windows on the page at most, those of the highest scores."""
 _LEAST_CALLED = 0.5
 """Share of haplotypes called around an interval's middle below which it is left out."""
+_FAR = 0.15
+"""Difference of a source's share from the simulated one that is told."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,15 @@ def predict_located(
     data = load_called(file_of(given), fitted.config, given, target=fitted.target, seed=seed)
     _say(f"{data.notes['haplotypes']}; {len(data):,} windows, each painted by one source")
     scores = tempered(fitted, fitted.scores(data, device=device))
-    _gate(model, fitted, data, scores, output=output, seed=seed)
     config: Any = fitted.config
+    shares = _shares(config, data)
+    for name, share in shares.items():
+        if abs(share - config.share) > _FAR:
+            _say(
+                f"{name} makes up {share:.0%} of these haplotypes, the selected source of the simulations came with "
+                f"{config.share:.0%}: what is said of {name} may not hold; fit with --share {share:.2g}"
+            )
+    _gate(model, fitted, data, scores, shares, output=output, seed=seed)
     found, uncalled = _intervals(config, data, scores)
     skips = list(data.skips)
     if uncalled:
@@ -80,12 +89,36 @@ def predict_located(
     return columns, tuple(skips)
 
 
-def _gate(model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, *, output: Any, seed: int) -> None:
-    """Whether the windows look like the simulations, and the best intervals' scores survive that."""
+def _shares(config: Any, data: Dataset) -> dict[str, float]:
+    """Share of what is called that is of each source that was painted, over all windows."""
+    found: dict[str, list[float]] = {}
+    for index, name in enumerate(data.columns["source"]):
+        found.setdefault(str(name), []).append(float(np.nanmean(_statistics(data, index, config).share)))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _gate(
+    model: Any,
+    fitted: Fitted,
+    data: Dataset,
+    scores: np.ndarray,
+    shares: Mapping[str, float],
+    *,
+    output: Any,
+    seed: int,
+) -> None:
+    """Whether windows look like the simulations, those painted by the source whose share is most like theirs."""
+    from chiasma.workflow.fitting.simulations_kept import kept_simulations
     from chiasma.workflow.predicting.gate import pass_gate
 
-    best = np.array([best_interval(row).score for row in scores])
-    pass_gate(model, fitted, data, np.column_stack([1 - best, best]), output=output, seed=seed)
+    if not isinstance(model, (str, Path)):
+        return  # a model in memory has no folder that would keep simulations
+    kept, config = kept_simulations(Path(model)), cast(Any, fitted.config)
+    usual = float(np.nanmean(kept.values[:, 0])) if kept is not None else config.share
+    likest = min(shares, key=lambda name: abs(shares[name] - usual))
+    rows = np.flatnonzero(data.columns["source"] == likest)
+    best = np.array([best_interval(scores[row]).score for row in rows])
+    pass_gate(model, fitted, data.take(rows), np.column_stack([1 - best, best]), output=output, seed=seed)
 
 
 def _intervals(config: Any, data: Dataset, scores: np.ndarray) -> tuple[list[Found], int]:
