@@ -193,7 +193,8 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     if not (run.work / "provenance.json").exists():
         write_json(run.work / "provenance.json", provenance(flatten_inputs(job.inputs)))
         write_text(run.work / "config.toml", _config_text(job))
-    _say("laying out simulations" if job.method.card.data == "simulations" else f"reading {', '.join(job.inputs)}")
+    simulated = job.method.card.data == "simulations" and not job.inputs
+    _say("laying out simulations" if simulated else f"reading {', '.join(job.inputs)}")
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
     for remark in reading_remarks(prepared.dataset):
         _say(remark)
