@@ -80,6 +80,9 @@ class Card(Config):
     locates: bool = Field(
         default=False, description="its outputs are columns along a region: scores of the intervals drawn over them"
     )
+    starts_from: tuple[str, ...] = Field(
+        default=(), description="methods besides itself whose fitted weights a fit may begin with"
+    )
     receptive_field: int | None = Field(default=None, description="positions one output sees at the default preset")
     parameters: dict[str, int] = Field(
         default_factory=dict, description="trainable parameters by preset, on examples.py"

@@ -17,6 +17,8 @@ def scan_figure(
 ) -> Figure:
     """Class probabilities of windows along one contig; what is left out stays blank.
 
+    Windows that overlap are drawn as wide as the distance between them, around their middles.
+
     Args:
         chrom: name of the contig.
         starts, ends: of the windows, 0-based and half-open (window,).
@@ -24,16 +26,25 @@ def scan_figure(
         name: of the figure.
     """
     colours = iter(PALETTE)
+    left, width = starts, ends - starts
+    apart = np.diff(starts)
+    overlap = len(apart) > 0 and bool((apart < width[:-1]).any())
+    if overlap:
+        left, width = (starts + ends - np.median(apart)) / 2, np.full(len(starts), np.median(apart))
     with drawing(WIDE, 2.9) as (canvas, axes):
         base = np.zeros(len(starts))
         for label in sorted(probabilities, key=lambda one: one == _NEUTRAL):
             values = np.asarray(probabilities[label], float)
             colour = GRID if label == _NEUTRAL else next(colours)
             shown = label.replace("_", " ")
-            axes.bar(starts / 1e6, values, (ends - starts) / 1e6, base, align="edge", color=colour, label=shown)
+            axes.bar(left / 1e6, values, width / 1e6, base, align="edge", color=colour, label=shown)
             base += values
         axes.set(xlabel=f"{chrom}, Mb", ylabel="probability", ylim=(0, 1))
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         table = {"chrom": [chrom] * len(starts), "start": starts, "end": ends, **probabilities}
-        caption = "Each bar is the middle one of eleven windows; runs of windows that were left out are blank."
+        caption = "What was left out is blank. " + (
+            f"Windows of {np.median(ends - starts):,.0f} bases overlap: each is drawn around its middle."
+            if overlap
+            else "Of runs of windows, each bar is the one in the middle."
+        )
         return seal(canvas, name=name, title=f"Classes along {chrom}", table=table, caption=caption)

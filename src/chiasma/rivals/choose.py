@@ -90,8 +90,10 @@ def _of_kind(data: Dataset, motifs: Path | None) -> list[Rival]:
         return painted_rivals()
     if isinstance(data.x, Simulated):
         from chiasma.rivals.haplotypes import haplotype_rivals
+        from chiasma.rivals.sweeps import sweep_rivals
 
-        return list(haplotype_rivals(data))
+        detects = data.target.kind == "binary" and "strength" in data.columns
+        return [*haplotype_rivals(data), *(sweep_rivals() if detects else [])]
     if "set" in data.columns:  # two sets of cells
         return cell_rivals()
     return matrix_rivals(data)

@@ -17,6 +17,7 @@ from chiasma.stats.bootstrap import bootstrap
 
 SMALLEST = 30
 """Examples below which a slice is named but not judged."""
+STRENGTH = "selection coefficient, against neutral"
 MOST_VALUES = 40
 """Values of a column beyond which only the commonest are shown; the rest are one slice, "other"."""
 
@@ -79,6 +80,28 @@ def make_slices(
             members = np.flatnonzero(labels == name)
             part = data.take(members)
             found.append(_judge(part, scores[members], by=by, name=name, seed=seed, metrics=wanted, draws=draws))
+    return found
+
+
+def strength_slices(
+    data: Dataset, scores: np.ndarray, *, seed: int, metrics: tuple[str, ...] = ("auroc",), draws: int = 1000
+) -> list[Slice]:
+    """Metrics of a detector of selection by selection coefficient, each against all neutral examples.
+
+    Args:
+        data: binary, with a column `strength`, 0 for neutral examples.
+        scores: (example, 2).
+        seed: root of the bootstrap draws.
+        metrics: names; those that depend on the share of positives cannot be set side by side.
+        draws: bootstrap draws in each slice.
+    """
+    strength = np.asarray(data.columns["strength"], float)
+    found = []
+    for s in np.unique(strength[strength > 0]):
+        members = np.flatnonzero((strength == s) | (strength == 0))
+        part = data.take(members)
+        judged = _judge(part, scores[members], by=STRENGTH, name=f"{s:g}", seed=seed, metrics=metrics, draws=draws)
+        found.append(judged)
     return found
 
 

@@ -79,16 +79,33 @@ def simulate_sweep(
     Raises:
         InputError: a sweep or history that cannot be, with all that is wrong.
     """
-    msprime = require_module("msprime", extra="population")
     require_valid(sweep, where="sweep")
     require_valid(history, where="size history")
+    require_region(sweep.position, haplotypes=haplotypes, length=length)
+    course = _course(sweep, history, seed)
+    return along_course(course, history, haplotypes=haplotypes, length=length, recombination=recombination, seed=seed)
+
+
+def require_region(position: float, *, haplotypes: int, length: float) -> None:
+    """Refuse a sample of fewer than two haplotypes, and a selected site outside the region.
+
+    Raises:
+        InputError: either.
+    """
     if haplotypes < 2:
         raise InputError("too few haplotypes", got=haplotypes, expected="2 or more")
-    if not 0 <= sweep.position < length:
-        raise InputError("the selected site is outside the region", got=sweep.position, expected=f"0 to {length:g}")
+    if not 0 <= position < length:
+        raise InputError("the selected site is outside the region", got=position, expected=f"0 to {length:g}")
+
+
+def along_course(
+    course: Course, history: SizeHistory, *, haplotypes: int, length: float, recombination: Any, seed: int
+) -> Any:
+    """The ancestry of a sample, neutral since the course began and before it ended; as `simulate_sweep` gives it."""
+    msprime = require_module("msprime", extra="population")
     positions, mass, rates = rate_map(float(length), recombination)
-    tables = _recent(history, sweep.end, haplotypes, length, rates, derive_seed(seed, "recent"))
-    ancestors = follow_course(tables, _course(sweep, history, seed), (positions, mass), seed=derive_seed(seed, "sweep"))
+    tables = _recent(history, float(course.times[0]), haplotypes, length, rates, derive_seed(seed, "recent"))
+    ancestors = follow_course(tables, course, (positions, mass), seed=derive_seed(seed, "sweep"))
     if ancestors.left:
         ts = msprime.sim_ancestry(
             initial_state=tables.tree_sequence(),

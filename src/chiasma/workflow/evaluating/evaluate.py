@@ -16,6 +16,7 @@ from chiasma.core.files import read_json, write_json
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Views
 from chiasma.data.sequences import Sequences
+from chiasma.workflow.evaluating.strengths import evaluate_strengths, has_strengths, keep_neutral_scores
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.calibrating import CLASSES, calibrate, coverage, reliability_figures, save_out_of_fold
 from chiasma.workflow.fitting.head import build_model
@@ -48,6 +49,9 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
     part = np.repeat(list(parts), [len(index) for index in parts.values()])
     why_not = calibrate(fitted, kept, raw, part, options=options, folder=folder)
     scores = apply_calibration(fitted, raw)
+    if has_strengths(kept):
+        untouched = np.isin(part, ("calibration", "test"))
+        keep_neutral_scores(fitted, kept.take(untouched), scores[untouched, -1])
     fitted.save(folder)
     test, test_scores = kept.take(part == "test"), scores[part == "test"]
     target, unit = test.target, test.unit
@@ -69,6 +73,11 @@ def evaluate(fitted: Fitted, prepared: Prepared, opponents: Opponents, options: 
         why = f"the test part lacks {', '.join(absent)}, and so calibrating left it out of the held-out samples as well"
         extra["conformal"]["note"] = why
     slices = make_slices(test, test_scores, seed=options.seed, distance=_distance(prepared, test))
+    if has_strengths(test):
+        everyone = {fitted.method.name: test_scores, **opponents.scores}
+        judged: dict[str, Any] = {"seed": options.seed, "draws": options.draws, "folder": folder}
+        by_strength, extra["by_strength"] = evaluate_strengths(test, everyone, **judged)
+        slices += by_strength
     negatives = prepared.dataset.notes.get("negatives")
     document = metrics_document(
         estimates,

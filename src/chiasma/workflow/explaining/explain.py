@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from chiasma.core.errors import UsageError
+from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
+from chiasma.workflow.explaining.hidden import MOST_REGIONS, WHERE, explain_units, has_units
 from chiasma.workflow.explaining.interpret import Explained, explain_dataset
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.simulations import load_simulations
 from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.predicting.predict import read_new
 
@@ -24,13 +27,14 @@ def explain(
     target: str | None = None,
     how: Explained | None = None,
 ) -> Path:
-    """Attributions, motifs and matches of a sequence model, or loadings of a matrix method, into a folder.
+    """Attributions, motifs and matches of a sequence model, loadings, or what hidden units go with, into a folder.
 
     Of a network that gives tracks along windows, the mean of the chosen track over the window's bins is explained.
 
     Args:
         model: a run folder, a folder of weights, FILE.py:FUNCTION, or any network (see `resolve_model`).
-        inputs: {"input": FILE} with the sequences to explain, "fasta" for BED; empty for loadings.
+        inputs: {"input": FILE} with the sequences to explain, "fasta" for BED; genotypes, and what belongs to them, for
+            networks on haplotypes; empty for loadings, and for hidden units on simulations made anew.
         output: the folder to write.
         options: seed, motif file, number of examples, time limit.
         target: name of the output explained; by default the last class, or the first of other outputs.
@@ -45,6 +49,10 @@ def explain(
 
         write_loadings(folder, fitted.model.loadings())
         return folder
+    if isinstance(fitted, Fitted) and has_units(fitted):
+        data, where = _regions(fitted, inputs, seed=options.seed)
+        explain_units(fitted, data, folder=folder, where=where)
+        return folder
     data, _ = read_new(fitted, inputs, seed=options.seed)
     if isinstance(fitted, OwnModel):
         fitted = fitted.measured(data)
@@ -52,6 +60,15 @@ def explain(
         raise UsageError(f"{fitted.method.name} has no explanation of new input", do="see explain/ in its run folder")
     explain_dataset(fitted, data, options, folder=folder, known=False, output=target, how=how or Explained())
     return folder
+
+
+def _regions(fitted: Fitted, inputs: Mapping[str, Any], *, seed: int) -> tuple[Dataset, str]:
+    """Windows of genotypes, or, where none are given, simulated regions of the part that a fit tests on."""
+    if any(value is not None for value in inputs.values()):
+        return read_new(fitted, inputs, seed=seed)[0], "windows"
+    number = min(MOST_REGIONS, int(getattr(fitted.config, "test_examples", MOST_REGIONS)))
+    data, split = load_simulations(fitted.config, seed=seed)
+    return data.take(split.where("test")[:number]), WHERE
 
 
 def _of_windows(fitted: Fitted) -> OwnModel:

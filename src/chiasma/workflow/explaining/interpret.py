@@ -12,6 +12,7 @@ from chiasma.core.errors import UsageError, unknown_name
 from chiasma.core.files import read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.sequences import Sequences
+from chiasma.workflow.explaining.hidden import MOST_REGIONS, WHERE, explain_units, has_units
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.prepare import Prepared, training_part
@@ -30,6 +31,9 @@ def interpret(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder
         from chiasma.workflow.explaining.factors import interpret_factors
 
         interpret_factors(fitted, prepared, folder=folder)
+    elif has_units(fitted):
+        test = prepared.dataset.take(prepared.split.where("test")[:MOST_REGIONS])
+        explain_units(fitted, test, folder=folder, where=WHERE)
     elif hasattr(fitted.model, "loadings"):
         _interpret_estimator(fitted, prepared, folder=folder)
 

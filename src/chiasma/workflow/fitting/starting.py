@@ -50,18 +50,19 @@ def starting_file(start: Path | str) -> Path:
 
 
 def check_start(method: Method, start: Path | str) -> None:
-    """Weights to begin with must be there, and of this method."""
+    """Weights to begin with must be there, and of this method or of one that its card names (`starts_from`)."""
     if method.card.contract != "task":
         raise UsageError(f"{method.name} has no weights to fine-tune", where="--from", got=start)
     entry = published_start(start)
     other = load_fitted(start).method.name if entry is None else entry.method
-    if other != method.name:
-        raise UsageError("weights of another method", where=f"--from {start}", got=other, expected=method.name)
+    if other not in (known := (method.name, *method.card.starts_from)):
+        raise UsageError("weights of another method", where=f"--from {start}", got=other, expected=" or ".join(known))
 
 
 def begin_with(model: Any, start: Path | str) -> None:
     """Set a network's weights to those of `start`.
 
+    A network that can begin with a procedure's state has `begin_with` of its own, and takes from it what it needs.
     A head that reads tracks takes over the weights of the other's head of its name, a single one those of the other's
     first; where there is none, or it has another number of tracks, the head keeps the weights it was drawn with, and
     that is said.
@@ -73,7 +74,11 @@ def begin_with(model: Any, start: Path | str) -> None:
 
     entry = published_start(start)
     if entry is None:
-        arrays = module_arrays(load_fitted(start).model)
+        fitted = load_fitted(start)
+        if fitted.method.card.contract == "procedure":
+            model.begin_with(fitted.model.state()[0])
+            return
+        arrays = module_arrays(fitted.model)
         theirs = _heads(arrays)
     else:
         arrays, facts = load_arrays(entry.folder, STEM)

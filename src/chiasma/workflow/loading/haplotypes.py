@@ -70,8 +70,8 @@ def load_haplotypes(
 
     Args:
         path: genotypes of any format.
-        config: of the method, whose folder has examples.py with `design`, `sample_sizes` and, where a configuration
-            may read derived alleles, `reads_derived`.
+        config: of the method, whose folder has examples.py with `design` (length of windows and, where it has one, the
+            step between them), `sample_sizes` and, where a configuration may read derived alleles, `reads_derived`.
         target: what the network predicts.
         choice: region, samples, mask, ancestral alleles, map.
         seed: of the haplotypes drawn.
@@ -92,8 +92,9 @@ def load_haplotypes(
     sizes = examples.sample_sizes(config)
     kept, note = choose_rows(found.read.haplotypes, sizes, seed, haplotypes=haplotypes, where=path)
     kept = kept.take_sites(np.flatnonzero(segregating(kept.alleles)))
-    length = examples.design(config).length
-    used, columns, few = _usable_windows(found, kept, length)
+    design = examples.design(config)
+    length, step = design.length, getattr(design, "step", None)
+    used, columns, few = _usable_windows(found, kept, length, step)
     skips = (*found.read.skips, *few)
     if not used:
         raise InsufficientDataError(
@@ -119,10 +120,10 @@ def load_haplotypes(
 
 
 def _usable_windows(
-    found: Genotypes, kept: Haplotypes, length: float
+    found: Genotypes, kept: Haplotypes, length: float, step: float | None
 ) -> tuple[tuple[Window, ...], dict[str, np.ndarray], list[Skip]]:
     """Windows with enough sites and enough accessible bases, what is known of each, and why the others are left out."""
-    windows = list(iter_windows(kept, length=length))
+    windows = list(iter_windows(kept, length=length, step=step))
     starts, ends = (np.array([getattr(w, side) for w in windows], np.float64) for side in ("start", "end"))
     sites = np.array([w.n_sites for w in windows], np.int64)
     columns = {"start": starts.astype(np.int64), "end": ends.astype(np.int64), "n_sites": sites}

@@ -13,29 +13,35 @@ from chiasma.core.files import atomic_write, read_json
 from chiasma.data.dataset import Dataset
 from chiasma.data.intervals import Intervals
 from chiasma.data.results import Figure
+from chiasma.workflow.evaluating.strengths import neutral_share
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.model import Model
 from chiasma.workflow.predicting.predictions import output_suffix, write_table
 
+SHARE = "neutral_share"
 _LISTED = 25
 """Windows on the page."""
 
 
-def is_scan(data: Dataset) -> bool:
-    """Whether the examples are windows that were summarised by statistics."""
-    return "statistics" in data.notes
+def is_scan(model: Model, data: Dataset) -> bool:
+    """Whether the examples are windows summarised by statistics, or along a genome with neutral among the classes."""
+    return "statistics" in data.notes or ("neutral" in model.target.names and "chrom" in data.columns)
 
 
 def scan_columns(model: Model, data: Dataset, scores: np.ndarray) -> dict[str, np.ndarray]:
     """`call`, the likeliest class of each window, and `n_sites`, segregating sites of its run, where they are known.
 
-    Nothing for data that are no windows summarised by statistics.
+    Of a detector of two classes that keeps scores of neutral simulations also `neutral_share`: the share of these that
+    score as high. Nothing for data that are no scan.
     """
-    if not is_scan(data):
+    if not is_scan(model, data):
         return {}
     columns = {"call": np.asarray(model.target.names, dtype=str)[scores.argmax(axis=1)]}
     if "n_sites" in data.columns:
         columns["n_sites"] = data.columns["n_sites"]
+    share = neutral_share(model, scores[:, -1])
+    if share is not None:
+        columns[SHARE] = share
     return columns
 
 
@@ -52,7 +58,7 @@ def write_windows(
 
     All else as `write_table` does.
     """
-    if not is_scan(data):
+    if not is_scan(model, data):
         write_table(path, columns, intervals=intervals, fasta=fasta)
         return
     if output_suffix(path) == ".bed":
@@ -79,6 +85,7 @@ def _write_page(
             "sweep": float(swept[i]),
             "neutral": float(columns["p_neutral"][i]),
             "sites": int(columns["n_sites"][i]) if "n_sites" in columns else "–",
+            "share": f"{columns[SHARE][i]:.3f}" if SHARE in columns else "",
         }
         for i in first
     ]
@@ -106,9 +113,8 @@ def _figures(names: list[str], columns: Mapping[str, Any], intervals: Intervals)
         rows = np.flatnonzero(chroms == chrom)
         rows = rows[np.argsort(intervals.start[rows], kind="stable")]
         values = {name: columns[f"p_{name}"][rows] for name in names}
-        figures.append(
-            scan_figure(chrom, intervals.start[rows], intervals.end[rows], values, name=f"scan_{len(figures) + 1}")
-        )
+        starts, ends = intervals.start[rows], intervals.end[rows]
+        figures.append(scan_figure(chrom, starts, ends, values, name=f"scan_{len(figures) + 1}"))
     return figures
 
 

@@ -35,6 +35,7 @@ class Step(Config):
     config: dict[str, Any] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     model: str = Field(default="", description="for predict: the step whose run is used")
+    start: str = Field(default="", description="for fit: the step whose run is fine-tuned")
     show: str = Field(default="", description="TSV in the step's folder that stands on the result's page")
 
 
@@ -71,6 +72,7 @@ class Experiment(Config):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"steps named twice: {', '.join(twice)}")
         asked = {expectation.step for expectation in self.expect} | {step.model for step in self.step if step.model}
+        asked |= {step.start for step in self.step if step.start}
         if unknown := sorted(asked - set(names)):
             raise ValueError(f"no such step: {', '.join(unknown)}")
         for step in self.step:
@@ -178,8 +180,9 @@ def _carry_out(step: Step, folder: Path, earlier: set[str]) -> str:
     if step.verb == "fit":
         from chiasma.workflow.fitting.fit import fit
 
-        found = fit(step.methods[0], inputs, output=output, config=step.config, preset=step.preset, options=options)
-        return found.state
+        given: dict[str, Any] = {"config": step.config, "preset": step.preset, "options": options}
+        start = folder / step.start if step.start else None
+        return fit(step.methods[0], inputs, output=output, start=start, **given).state
     if step.verb == "compare":
         from chiasma.workflow.comparing.compare import compare
 

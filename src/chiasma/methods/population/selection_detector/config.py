@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,18 @@ from chiasma.fit.config import TrainingConfig
 
 class Config(_Config):
     """Under which history neutral and selected regions are simulated, and how the discriminator is trained on them."""
+
+    shapes_simulations: ClassVar[tuple[str, ...]] = (
+        "model",
+        "truth",
+        "haplotypes",
+        "strengths",
+        "lowest_frequency",
+        "introduced",
+        "length",
+        "mutation_rate",
+        "recombination_rate",
+    )
 
     model: Literal["const", "exp"] = Field(
         default="const", description="history of the one population, as in pg-gan; its values: --set truth.Ne=10000"
@@ -33,6 +45,18 @@ class Config(_Config):
     mutation_rate: float = Field(default=1.25e-8, gt=0, description="a base and generation")
     recombination_rate: float = Field(default=1.25e-8, ge=0, description="a base and generation")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of dense units left out in training")
+    freeze: bool = Field(
+        default=False, description="leave the convolutions as they begin, for fine-tuning on few regions (--from)"
+    )
+    step: float = Field(
+        default=10_000, gt=0, description="bases between windows of a scan; central sites span about as many in people"
+    )
+    introduced: float = Field(
+        default=0,
+        ge=0,
+        description="generations ago at which the allele arose, in one copy, and was not lost (the paper: 1,000); 0: "
+        "its frequency today is uniform instead",
+    )
     train_examples: int = Field(default=2_000, ge=2, description="regions to learn from, half of them selected")
     valid_examples: int = Field(default=400, ge=2, description="regions for stopping")
     calibration_examples: int = Field(default=400, ge=0, description="regions for reliability")
@@ -46,6 +70,19 @@ class Config(_Config):
 def default() -> Config:
     """A constant size of 10,000; strengths of Riley et al. 2024."""
     return Config()
+
+
+def published() -> Config:
+    """Riley et al. 2024: alleles that arose 1,000 generations ago; 600 regions of each strength, 3,000 without."""
+    return Config(introduced=1_000, test_examples=4_800)
+
+
+def fine_tuning() -> Config:
+    """For --from a run of pg-gan: few regions, the convolutions as they are, smaller steps."""
+    training = TrainingConfig(
+        epochs=60, batch_size=50, learning_rate=3e-4, weight_decay=0.0, schedule="constant", patience=10
+    )
+    return Config(freeze=True, train_examples=200, valid_examples=100, training=training)
 
 
 def tiny() -> Config:
@@ -65,7 +102,7 @@ def tiny() -> Config:
     )
 
 
-PRESETS = {"default": default, "tiny": tiny}
+PRESETS = {"default": default, "published": published, "fine-tuning": fine_tuning, "tiny": tiny}
 
 
 SEARCH = {"training.learning_rate": (3e-4, 1e-3, 3e-3), "dropout": (0.0, 0.25, 0.5)}

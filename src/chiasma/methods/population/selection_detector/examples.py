@@ -12,25 +12,26 @@ from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.selection_detector.config import Config, tiny
-from chiasma.simulate.central_regions import replicate_trees, sample_sets
-from chiasma.simulate.demographies import Model, demography_of
+from chiasma.simulate.central_regions import replicate_trees
+from chiasma.simulate.demographies import Model
 from chiasma.simulate.demographies import resized as larger
 from chiasma.simulate.demographies_pg_gan import MODELS
-from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
+from chiasma.simulate.sweeps import Introduced, SizeHistory, Sweep, simulate_introduced, simulate_sweep
 
 CLASSES = ("neutral", "selected")
 
 
 @dataclass(frozen=True)
 class Region:
-    """What is cut from longer haplotypes: windows of so many bases."""
+    """What is cut from longer haplotypes: windows of so many bases, that begin so many bases apart."""
 
     length: float
+    step: float
 
 
 def design(config: Config) -> Region:
     """The windows of real haplotypes that the detector reads."""
-    return Region(config.length)
+    return Region(config.length, config.step)
 
 
 def sample_sizes(config: Config) -> tuple[int, ...]:
@@ -64,34 +65,23 @@ def tree_sequence(config: Config, run_seed: int, index: int) -> Any:
 
 
 def _trees(config: Config, model: Model, run_seed: int, index: int) -> Any:
-    values = model.complete(config.truth)
+    history = SizeHistory.from_demes(model.graph(model.complete(config.truth)), model.populations[0])
     seed = derive_seed(run_seed, "selection-detector", "region", index)
-    if index % 2 == 0:
-        return next(
-            replicate_trees(
-                demography_of(model, values),
-                sample_sets(model.populations, sample_sizes(config)),
-                number=1,
-                length=config.length,
-                mutation_rate=config.mutation_rate,
-                recombination_rate=config.recombination_rate,
-                seed=seed,
-            )
-        )
     msprime = require_module("msprime", extra="population")
-    sweep = Sweep(
-        position=config.length / 2,
-        s=strength(config, index),
-        final_frequency=_frequency(config, run_seed, index),
-    )
-    ancestry = simulate_sweep(
-        sweep,
-        SizeHistory.from_demes(model.graph(values), model.populations[0]),
-        haplotypes=config.haplotypes,
-        length=config.length,
-        recombination=config.recombination_rate,
-        seed=seed,
-    )
+    if index % 2 == 0:
+        # the same steps of growth as for sweeps, so that they tell nothing
+        rates: dict[str, float] = {"length": config.length, "mutation_rate": config.mutation_rate}
+        rates["recombination_rate"] = config.recombination_rate
+        sample = [msprime.SampleSet(config.haplotypes, ploidy=1)]
+        return next(replicate_trees(history.demography(), sample, number=1, **rates, seed=seed))
+    settings: dict[str, Any] = {"haplotypes": config.haplotypes, "length": config.length, "seed": seed}
+    settings["recombination"] = config.recombination_rate
+    place, s = config.length / 2, strength(config, index)
+    if config.introduced:
+        ancestry = simulate_introduced(Introduced(place, s, round(config.introduced)), history, **settings)
+    else:
+        sweep = Sweep(position=place, s=s, final_frequency=_frequency(config, run_seed, index))
+        ancestry = simulate_sweep(sweep, history, **settings)
     return msprime.sim_mutations(
         ancestry,
         rate=config.mutation_rate,
@@ -118,8 +108,12 @@ def resized(config: Config, run_seed: int, index: int, *, factor: float) -> dict
 
 
 def parameters(config: Config, run_seed: int, index: int) -> np.ndarray:
-    """What is drawn for an example but its class: strength, and frequency of the selected allele today (parameter,)."""
-    return np.array([strength(config, index), _frequency(config, run_seed, index) if index % 2 else 0.0])
+    """What is drawn for an example but its class: strength, and frequency of the selected allele today (parameter,).
+
+    The frequency is 0 where it is chance (`introduced`).
+    """
+    drawn = index % 2 and not config.introduced
+    return np.array([strength(config, index), _frequency(config, run_seed, index) if drawn else 0.0])
 
 
 def _frequency(config: Config, run_seed: int, index: int) -> float:

@@ -26,6 +26,9 @@ class Detector(nn.Module):
         super().__init__()
         self.sizes = (config.haplotypes,)
         self.network = HaplotypeDiscriminator(self.sizes, sites=config.sites, dropout=config.dropout)
+        if config.freeze:
+            for layer in (self.network.first, self.network.second):
+                layer.requires_grad_(False)
 
     def forward(self, alleles: Tensor, distances: Tensor) -> Tensor:
         """Codes -1, 0 and 1 int8 (batch, haplotype, site), distances (batch, site)."""
@@ -34,6 +37,10 @@ class Detector(nn.Module):
     def hidden(self, alleles: Tensor, distances: Tensor) -> Tensor:
         """The last hidden layer (batch, 128)."""
         return self.network.hidden(find_patterns(alleles.cpu().numpy(), self.sizes), distances)
+
+    def weights(self) -> np.ndarray:
+        """With which each unit of the last hidden layer enters the logit of selection (unit,)."""
+        return self.network.out.weight.detach().cpu().double().numpy()[0]
 
     def begin_with(self, state: Mapping[str, np.ndarray]) -> None:
         """Take the weights of a discriminator that pg-gan trained, from the arrays of its state, to fine-tune them.
