@@ -189,6 +189,36 @@ def test_records_that_were_counted_otherwise_are_refused(tmp_path: Path, told: i
         read_basenji_folder(where, parts=["train"], keep=tmp_path / "kept", most=10)
 
 
+@pytest.mark.parametrize("most", [10**9, 10])
+def test_targets_beyond_what_clipping_leaves_are_of_the_other_order(tmp_path: Path, most: int) -> None:
+    """Read whole, and mapped: a store that one order filled is looked through for the other, too."""
+    where = folder(tmp_path / "a", windows=3, train_seqs=3)
+    plain = read_basenji_folder(where, parts=["train"])
+    largest = np.abs(plain.target.values).max(axis=(0, 1)).astype(float)
+    kept: dict[str, Any] = {"parts": ["train"], "keep": tmp_path / "kept", "most": most}
+
+    def clipped(clip: np.ndarray, scale: float) -> None:
+        rows = [f"{row}\tt{row}\tf\t{clip[row]}\t{scale}\tsum\tRNA:x" for row in range(2)]
+        header = "\tidentifier\tfile\tclip\tscale\tsum_stat\tdescription"
+        (where / "targets.txt").write_text("\n".join([header, *rows]) + "\n")
+
+    clipped(largest * [1.0, 4.0], 0.5)
+    told = r"larger than the old order(.|\n)*in t0 \(1 of 2 tracks\)(.|\n)*clip x scale(.|\n)*--squash new"
+    read_basenji_folder(where, squash="new", **kept)
+    with pytest.raises(MismatchError, match=told):
+        read_basenji_folder(where, squash="old", **kept)
+    clipped(largest / 2, 2.0)
+    read_basenji_folder(where, squash="old", **kept)  # exactly at the limit
+    with pytest.raises(MismatchError, match=r"larger than the new order(.|\n)*--squash old"):
+        read_basenji_folder(where, squash="new", **kept)
+
+
+@pytest.mark.realdata
+def test_borzois_own_records_are_not_of_the_old_order(data_dir: Path) -> None:
+    with pytest.raises(MismatchError, match=r"2 of 74 tracks(.|\n)*at most 7\.68"):
+        read_basenji_folder(data_dir / "sequence/mini_borzoi/tiny/hg38", parts=["test"], squash="old")
+
+
 @pytest.mark.realdata
 def test_borzois_own_records(data_dir: Path) -> None:
     data = read_basenji_folder(data_dir / "sequence/mini_borzoi/tiny/hg38", parts=["test"], squash="new")

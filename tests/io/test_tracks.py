@@ -42,6 +42,18 @@ def test_the_order_of_squashing_is_never_guessed(tmp_path: Path) -> None:
     assert read_track_table(plain).scale.tolist() == [1.0]
 
 
+def test_a_statistic_of_the_new_order_is_refused_in_the_old_one(tmp_path: Path) -> None:
+    """The old order would take no power for it."""
+    rows = tuple(row.replace("sum_sqrt", "sum_exp75") for row in ROWS)
+    path = write(tmp_path / "t.txt", rows=rows)
+    assert read_track_table(path, squash="new").exponent.tolist() == [0.75, 0.75, 1.0]
+    with pytest.raises(UsageError, match=r"does not have(.|\n)*sum_exp75(.|\n)*--squash new"):
+        read_track_table(path, squash="old")
+    told = write(tmp_path / "u.txt", HEADER + "\tsquash", tuple(row + "\told" for row in rows))
+    with pytest.raises(UsageError, match="sum_exp75"):
+        read_track_table(told)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -16,13 +16,18 @@ from chiasma.core.errors import FormatError, InputError, MismatchError, list_som
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.sequences import UNKNOWN
-from chiasma.data.track_table import Scale
+from chiasma.data.track_table import Scale, TrackTable
 from chiasma.data.tracks import Tracks
 from chiasma.io.tfrecords import Feature, read_examples
 from chiasma.io.track_store import keep_windows
 from chiasma.io.tracks import read_track_table, require_fit
 
 _NEEDED = ("num_targets", "seq_length", "pool_width", "crop_bp", "target_length")
+
+_SLAB = 64
+"""Windows whose targets are looked through at a time."""
+_HALF = 1e-3
+"""Share by which a number may exceed itself in half precision."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ def read_basenji_folder(
 
     Raises:
         InputError, FormatError: something is missing, cut short, or of another shape than statistics.json says.
-        MismatchError: targets.txt has more or fewer rows than the records have tracks.
+        MismatchError: targets.txt has more or fewer rows than the records have tracks, or a target is larger than the
+            order of squashing lets any be.
     """
     folder = Path(folder)
     geometry = _geometry(folder / "statistics.json")
@@ -79,6 +85,7 @@ def read_basenji_folder(
         whole = list(_windows(folder, parts, geometry))
         named = np.array([name for name, _, _ in whole], dtype=object)
         codes, values = (np.stack([window[column] for window in whole]) for column in (1, 2))
+    _require_within_clip(values, table, folder)
     intervals = _places(folder / "sequences.bed", named, geometry)
     count = len(codes)
     ids = np.array([f"window{row}" for row in range(count)], dtype=object) if intervals is None else intervals.names
@@ -88,6 +95,28 @@ def read_basenji_folder(
     if intervals is not None:
         columns |= {"chrom": intervals.chrom, "start": intervals.start, "end": intervals.end}
     return Dataset(ids, x, target, np.arange(count), "window", columns)
+
+
+def _require_within_clip(values: np.ndarray, table: TrackTable, folder: Path) -> None:
+    """Raise where a target is beyond what clipping leaves: clip x scale in the old order, clip in the new one."""
+    limit = table.clip * (table.scale if table.squash == "old" else 1.0)
+    if np.isnan(limit).all():
+        return
+    largest = np.zeros(len(table))
+    for start in range(0, len(values), _SLAB):
+        found = np.abs(values[start : start + _SLAB]).max(axis=(0, 1), initial=0)
+        largest = np.fmax(largest, found.astype(float))
+    above = np.flatnonzero(largest > limit * (1 + _HALF))  # false where a track is not clipped
+    if len(above):
+        worst = above[np.argmax(largest[above] / limit[above])]
+        other = "new" if table.squash == "old" else "old"
+        raise MismatchError(
+            f"targets are larger than the {table.squash} order of squashing lets any be",
+            where=folder,
+            got=f"{largest[worst]:g} in {table.identifier[worst]} ({len(above)} of {len(table)} tracks)",
+            expected=f"at most {limit[worst]:g}" + (", clip x scale" if table.squash == "old" else ", clip"),
+            do=f"give --squash {other}, or mend the column squash of targets.txt",
+        )
 
 
 _Window = tuple[str, np.ndarray, np.ndarray]

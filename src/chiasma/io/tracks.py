@@ -17,6 +17,7 @@ _POWERS = {
     "new": {"sum_sqrt": 0.5, "mean_sqrt": 0.5, "sum_exp75": 0.75},
 }
 """Power that each statistic stands for. The old scale's `sqrt` is a power of 3/4, whatever its name says."""
+_ONLY_NEW = set(_POWERS["new"]) - set(_POWERS["old"])
 
 
 def read_track_table(path: Path | str, *, squash: Scale | None = None) -> TrackTable:
@@ -29,7 +30,8 @@ def read_track_table(path: Path | str, *, squash: Scale | None = None) -> TrackT
 
     Raises:
         FormatError: not such a table.
-        UsageError: the table squashes but neither it nor the caller says how, or they contradict each other.
+        UsageError: the table squashes but neither it nor the caller says how, they contradict each other, or a
+            statistic is not of that order.
         InputError: repeated identifiers, unknown statistics, strand pairs that are not mutual.
     """
     frame = _read(path)
@@ -37,6 +39,14 @@ def read_track_table(path: Path | str, *, squash: Scale | None = None) -> TrackT
     order = _squash(frame, squash, path)
     statistic = _column(frame, "sum_stat", "sum").replace({"avg": "mean", "avg_sqrt": "mean_sqrt"}).to_numpy(object)
     powers = _POWERS[order]
+    if lost := sorted({str(name) for name in statistic} & _ONLY_NEW) if order == "old" else []:
+        raise UsageError(
+            "a statistic that the old order of squashing does not have",
+            where=path,
+            got=list_some(lost),
+            expected="a table of the new order",
+            do="give --squash new, or mend the column squash",
+        )
     table = TrackTable(
         identifier=frame["identifier"].astype(str).to_numpy(object),
         file=_column(frame, "file", "").fillna("").astype(str).to_numpy(object),
