@@ -193,17 +193,17 @@ def test_a_table_of_tracks_names_files_beside_it(material: tuple[Path, Path], tm
 @pytest.mark.realdata
 def test_calicos_records_are_divided_as_the_folder_says(data_dir: Path) -> None:
     folder = data_dir / "sequence/mini_borzoi/tiny/hg38"
-    data, split = load_tracks(tiny(), {"records": folder, "squash": "old"}, own_split=True)
+    data, split = load_tracks(tiny(), {"records": folder, "squash": "new"}, own_split=True)
     assert split is not None and split.sizes() == {"test": 850, "train": 3825, "valid": 850}
     assert len(np.unique(data.unit)) == 65 and data.target.values.shape[1:] == (24, 74)
     with pytest.raises(MismatchError, match="do not fit the network"):
-        load_tracks(tiny().replace(length=262_144), {"records": folder, "squash": "old"}, own_split=True)
+        load_tracks(tiny().replace(length=262_144), {"records": folder, "squash": "new"}, own_split=True)
 
 
 @pytest.mark.slow
 @pytest.mark.realdata
 def test_fit_on_calicos_records(data_dir: Path, tmp_path: Path) -> None:
-    inputs = {"records": data_dir / "sequence/mini_borzoi/tiny/hg38", "squash": "old"}
+    inputs = {"records": data_dir / "sequence/mini_borzoi/tiny/hg38", "squash": "new"}
     config = {"training": {"epochs": 1}}
     found = fit("basenji", inputs, output=tmp_path / "r", preset="tiny", config=config, options=QUICK)
     assert {row["value"].split(" ")[0] for row in found.metrics["slices"]} == {"CAGE", "DNASE", "RNA", "RNA3"}
