@@ -181,3 +181,32 @@ def test_a_scan_has_calls_shares_of_neutral_simulations_and_a_page(run: Path, tm
     predict(run, {"input": tmp_path / "swept.trees"}, output=tmp_path / "scan.bed")
     lines = (tmp_path / "scan.bed").read_text().splitlines()
     assert len(lines) == len(columns["id"]) + 1 and lines[1].split("\t")[3] in ("neutral", "selected")
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_lactase_stands_out_in_europe(data_dir: Path, tmp_path: Path) -> None:
+    """A detector trained for seconds under each population's history; the record of a longer one is in docs/results."""
+    histories = {
+        "CEU": {"N1": 22_552, "N2": 3_313, "growth": 0.00535, "T1": 3_589, "T2": 1_050},
+        "YRI": {"N1": 23_231, "N2": 29_962, "growth": 0.00531, "T1": 4_870, "T2": 581},
+        "CHB": {"N1": 24_609, "N2": 3_481, "growth": 0.00403, "T1": 4_417, "T2": 1_024},
+    }
+    sizes = {"train_examples": 600, "valid_examples": 100, "calibration_examples": 100, "test_examples": 100}
+    common = {"model": "exp", "recombination_rate": 1.6e-9, "dropout": 0.25, "training": {"epochs": 15}, **sizes}
+    folder, found = data_dir / "population" / "lct_1kg", {}
+    for name, truth in histories.items():
+        options = {"rivals": False, "explain": False, "executor": "serial", "draws": 100}
+        fit("selection-detector", output=tmp_path / name, config={**common, "truth": truth}, options=options)
+        inputs = {
+            "input": folder / "lct_1kg_phase3.vcf.gz",
+            "samples": f"{folder / 'samples.tsv'}:population={name}",
+            "region": "2:136400001-136700000",
+        }
+        columns, _ = predict(tmp_path / name, inputs, output=tmp_path / f"{name}.tsv")
+        found[name] = dict(zip(columns["id"], columns["p_selected"]))
+        assert (tmp_path / f"{name}.gate.json").is_file()
+    same = [place for place in found["CEU"] if place in found["YRI"] and place in found["CHB"]]
+    assert len(same) > 20
+    for other in ("YRI", "CHB"):
+        assert np.mean([found["CEU"][place] > found[other][place] for place in same]) > 0.8

@@ -63,10 +63,10 @@ def load_haplotypes(
 ) -> tuple[Dataset, Intervals]:
     """Windows of real haplotypes, as long as the simulated regions, for the encoder that training used.
 
-    Windows with fewer than FEWEST_SITES segregating sites, and those that a mask leaves less than LEAST_ACCESSIBLE of,
-    are skipped and counted. `trained` draws as many haplotypes as the network was trained with, the same for all
-    windows, from `seed`; a network sees other numbers of rare variants in other numbers of haplotypes, so `all` is for
-    networks trained on about as many.
+    Windows with fewer than FEWEST_SITES segregating sites, those that a mask leaves less than LEAST_ACCESSIBLE of, and
+    those that reach by a step or more beyond the data are skipped and counted. `trained` draws as many haplotypes as
+    the network was trained with, the same for all windows, from `seed`; a network sees other numbers of rare variants
+    in other numbers of haplotypes, so `all` is for networks trained on about as many.
 
     Args:
         path: genotypes of any format.
@@ -129,16 +129,20 @@ def _usable_windows(
     columns = {"start": starts.astype(np.int64), "end": ends.astype(np.int64), "n_sites": sites}
     columns |= window_columns(found, starts, ends)
     hidden = columns.get("accessible", np.ones(len(windows))) < LEAST_ACCESSIBLE
+    apart, (first, last) = step or length, kept.positions[[0, -1]] if len(kept.positions) else (0.0, 0.0)
+    beyond = ~hidden & ((starts + apart <= first) | (ends - apart > last))
+    few = ~hidden & ~beyond & (sites < FEWEST_SITES)
     reasons = {
         f"windows of which the mask leaves less than {LEAST_ACCESSIBLE:.0%}": hidden,
-        f"windows with fewer than {FEWEST_SITES} segregating sites": ~hidden & (sites < FEWEST_SITES),
+        f"windows that reach {apart:,.0f} bases or more beyond the first or the last site": beyond,
+        f"windows with fewer than {FEWEST_SITES} segregating sites": few,
     }
     skips = []
     for reason, which in reasons.items():
         if which.any():
             names = [f"{kept.contig}:{windows[i].start:.0f}-{windows[i].end:.0f}" for i in np.flatnonzero(which)[:3]]
             skips.append(Skip(reason, int(which.sum()), tuple(names)))
-    use = np.flatnonzero(~hidden & (sites >= FEWEST_SITES))
+    use = np.flatnonzero(~hidden & ~beyond & ~few)
     return tuple(windows[i] for i in use), {name: values[use] for name, values in columns.items()}, skips
 
 
