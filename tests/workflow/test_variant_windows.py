@@ -192,6 +192,26 @@ def test_bins_are_realigned_so_that_what_only_moved_is_no_effect():
                 assert found[1:].tolist() == [-2, 3]
 
 
+@pytest.mark.parametrize("anchor", ["left", "centre", "right"])
+def test_shifted_windows_are_realigned_where_the_indel_then_lies(anchor):
+    """Of a model that tells the bases themselves, an indel of 5 bases changes 5 numbers by 1, however shifted."""
+
+    def bases(x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2)[:, 4:-4]
+
+    bases.length, bases.bin, bases.columns, bases.strand_pair = LENGTH, 1, tuple("ACGT"), (3, 2, 1, 0)  # type: ignore[attr-defined]
+    scorer, draw = make_scorer(bases, device="cpu"), generator(3, "genome")
+    text = "".join(draw.choice(list("ACGT"), 200))
+    rows = [(at, text[at : at + 6], text[at]) for at in range(40, 100, 7)]
+    rows += [(at, text[at], text[at] + "GATTC") for at in range(100, 160, 7)]
+    alleles = check_alleles(records_of(*rows), genome_of(text), longest=16)
+    for shifts in ((0,), (-3, -2, -1, 0, 1, 2, 3), (-4,), (4,)):
+        plan = Plan((), "", outputs=scorer.names, anchor=anchor, statistic="l2", shifts=shifts)
+        found, spread, *_ = score_alleles(scorer, genome_of(text), alleles, plan)
+        np.testing.assert_allclose((found**2).sum(axis=1), 5)
+        np.testing.assert_allclose(spread, 0, atol=1e-7)
+
+
 @given(st.integers(1, 9), st.integers(0, 9), st.integers(4, 27), st.integers(0, 1000))
 @settings(max_examples=80, deadline=None)
 def test_realigned_bins_against_single_bases(gap, moved, gap_at, seed):

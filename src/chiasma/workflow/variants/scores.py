@@ -126,8 +126,8 @@ def score_alleles(scorer: Scorer, genome: Genome, alleles: Alleles, plan: Plan) 
                     base, computed = [of_strand[index] for of_strand in values], computed + 1
                     continue
                 for strand, of_strand in enumerate(values):
-                    _, *sides = alleles.core(row)
-                    pair = _aligned(scorer, base[strand], of_strand[index], (sides[0], sides[1]), places[row])
+                    sides, where = alleles.core(row)[1:], (places[row].before - shift, places[row].moved)
+                    pair = _aligned(scorer, base[strand], of_strand[index], sides, where)
                     at = number * len(strands) + strand, row
                     effect[at], here[at], there[at] = _compare(*pair, statistic, scorer.name)
     effect[:, alleles.swapped] *= -1 if statistic in SIGNED else 1
@@ -174,16 +174,19 @@ def _batches(
 
 
 def _aligned(
-    scorer: Scorer, here: np.ndarray, other: np.ndarray, pair: tuple[str, str], where: Place
+    scorer: Scorer, here: np.ndarray, other: np.ndarray, pair: tuple[str, str], where: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions of both alleles (bin, track), on the bins that both have; outputs without bins as they are."""
+    """Predictions of both alleles (bin, track), on the bins that both have; outputs without bins as they are.
+
+    `where`: bases before the variant in the longer allele's window as it was shown, and those by which the other moved.
+    """
     gap = len(pair[0]) - len(pair[1])
     if not scorer.bin or gap == 0:
         return here, other
     shorter, longer = (other, here) if gap > 0 else (here, other)
-    gap_at = where.before + min(len(pair[0]), len(pair[1]))
+    gap_at = where[0] + min(len(pair[0]), len(pair[1]))
     found, kept = realigned(
-        shorter, bin_size=scorer.bin, first=scorer.first, gap=abs(gap), gap_at=gap_at, moved=where.moved
+        shorter, bin_size=scorer.bin, first=scorer.first, gap=abs(gap), gap_at=gap_at, moved=where[1]
     )
     found, longer = found[kept], longer[kept]
     return (longer, found) if gap > 0 else (found, longer)
