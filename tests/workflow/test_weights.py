@@ -22,6 +22,7 @@ from chiasma.methods.regulation.borzoi.weights import borzoi_pytorch, keras
 from chiasma.nn.published import shapes_of
 from chiasma.workflow import check_weights, get_weights, predict
 from chiasma.workflow.model import OwnModel, resolve_model
+from chiasma.workflow.variants.identity import model_identity
 from chiasma.workflow.weights import catalogue
 from chiasma.workflow.weights.catalogue import list_weights
 from chiasma.workflow.weights.check import fixed_sequence
@@ -175,12 +176,70 @@ def test_a_region_of_a_window_by_mutagenesis(publish: Callable[..., Shelf], tmp_
 def test_variants_by_name(publish: Callable[..., Shelf], tmp_path: Path) -> None:
     publish(content("safetensors", network()))
     get_weights("toy")
-    (tmp_path / "g.fa").write_text(">c\n" + "ACGTTGCA" * 300 + "\n")
+    _scored(tmp_path)
+    assert "CHIASMA_STATUS=SCORED" in (tmp_path / "o.vcf").read_text()
+
+
+def _scored(folder: Path) -> tuple[Any, ...]:
+    """Score one allele by `toy`; the words of the command."""
+    (folder / "g.fa").write_text(">c\n" + "ACGTTGCA" * 300 + "\n")
     vcf = "##fileformat=VCFv4.2\n##contig=<ID=c,length=2400>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-    (tmp_path / "v.vcf").write_text(vcf + "c\t1201\tv\tA\tG\t.\t.\t.\n")
-    out = tmp_path / "o.vcf"
-    done("variants", "toy", tmp_path / "v.vcf", "--fasta", tmp_path / "g.fa", "-o", out, "--target", "a", "--logos", 0)
-    assert "CHIASMA_STATUS=SCORED" in out.read_text()
+    (folder / "v.vcf").write_text(vcf + "c\t1201\tv\tA\tG\t.\t.\t.\n")
+    words = ("--fasta", folder / "g.fa", "-o", folder / "o.vcf", "--target", "a", "--logos", 0)
+    done("variants", "toy", folder / "v.vcf", *words)
+    return ("variants", "toy", folder / "v.vcf", *words)
+
+
+def test_a_file_left_by_a_failed_conversion_is_held_to_its_digest(
+    publish: Callable[..., Shelf], tmp_path: Path
+) -> None:
+    held = tensors(network())
+    bad = save({**held, "other.weight": torch.zeros(2)})
+    shelf = publish(bad)
+    with pytest.raises(MismatchError, match=r"other\.weight"):
+        get_weights("toy")
+    raw, record = tmp_path / "cache/weights/toy/download/file", tmp_path / "cache/weights/toy/source.json"
+    assert raw.read_bytes() == bad
+    raw.write_bytes(content("safetensors", network(2)))  # would convert, and is not what was published
+    asked = len(shelf.asked)
+    with pytest.raises(MismatchError, match=r"other\.weight"):
+        get_weights("toy")
+    assert len(shelf.asked) == asked + 1 and raw.read_bytes() == bad
+    assert json.loads(record.read_text())["sha256"] == hashlib.sha256(bad).hexdigest()
+    with pytest.raises(MismatchError, match=r"other\.weight"):
+        get_weights("toy")
+    assert len(shelf.asked) == asked + 1  # the file as it was published serves again
+
+
+def test_track_tables_are_held_to_their_digest(publish: Callable[..., Shelf], tmp_path: Path) -> None:
+    shelf = publish(content("safetensors", network()))
+    first = get_weights("toy")
+    assert first["tables"]["human"]["sha256"] == hashlib.sha256(TABLE.encode()).hexdigest()
+    other = TABLE.replace("\ta\t", "\tz\t")
+    shelf.files["targets"] = other.encode()
+    with pytest.raises(MismatchError, match="track table of human has changed at its address") as caught:
+        get_weights("toy", again=True)
+    assert "source.json" in str(caught.value) and resolve_model("toy").target.names == tuple("abcde")
+    del shelf.files["targets"]
+    assert "the one that is here stays" in done("weights", "get", "toy", "--again").err
+    (tmp_path / "cache/weights/toy/targets_human.txt").write_text(other)
+    found = {row["check"]: row["ok"] for row in check_weights("toy")}
+    assert found["human: track table"] is False and found["converted file"] is True
+
+
+def test_other_weights_of_the_same_name_are_other_work(publish: Callable[..., Shelf], tmp_path: Path) -> None:
+    shelf = publish(content("safetensors", network()))
+    get_weights("toy")
+    first = [model_identity(name) for name in ("toy", "toy:human")]
+    assert first == [model_identity(name) for name in ("toy", "toy:human")] and first[0] != first[1]
+    out = _scored(tmp_path)
+    assert "(done before)" in done(*out).out
+    shelf.files["toy"] = content("safetensors", network(2))
+    (tmp_path / "cache/weights/toy/source.json").unlink()
+    get_weights("toy", again=True)
+    assert not set(first) & {model_identity(name) for name in ("toy", "toy:human")}
+    refused = call(*out)
+    assert refused.code == 2 and "of other inputs or settings" in refused.err
 
 
 def test_another_file_than_at_the_first_fetch_is_refused(publish: Callable[..., Shelf], tmp_path: Path) -> None:

@@ -242,15 +242,14 @@ def _one_head(found: Fitted, head: str | None) -> Fitted:
 
 def _published(text: str) -> OwnModel | None:
     """Published weights, NAME or NAME:HEAD, where no file or folder has that name."""
-    from chiasma.workflow.weights.catalogue import list_weights
+    from chiasma.workflow.weights.catalogue import named_weights
 
-    name, _, head = text.partition(":")
-    entry = next((one for one in list_weights() if one.name == name), None)
-    if entry is None or Path(text).exists():
+    named = named_weights(text)
+    if named is None:
         return None
     from chiasma.workflow.weights.convert import load_published
 
-    found = load_published(entry, head or None)
+    found = load_published(*named)
     target = Target("regression", np.zeros(0), found.names)
     return OwnModel(text, found.network, target, found.length, bin=found.bin, strand_pair=found.strand_pair)
 

@@ -22,6 +22,7 @@ from chiasma.workflow.personal.genes import GeneStudy, StudyRules, study_gene
 from chiasma.workflow.personal.inputs import People, match_people, read_genes
 from chiasma.workflow.personal.predictions import Reading, gene_windows, make_reading
 from chiasma.workflow.personal.summary import Judged, judge, write_tables
+from chiasma.workflow.variants.identity import model_identity
 from chiasma.workflow.variants.models import make_scorer
 
 
@@ -123,13 +124,7 @@ def _require(inputs: dict[str, Path | str], options: PersonalOptions) -> None:
 
 def _identity(model: Any, inputs: dict[str, Path | str], options: PersonalOptions) -> dict[str, Any]:
     """What makes this work this work; a model in memory is never the same again."""
-    if isinstance(model, (str, Path)):
-        path = Path(model if Path(model).exists() else str(model).rpartition(":")[0])
-        weights = path / "model.safetensors"
-        where = weights if weights.exists() else path
-        named = f"{model} {content_hash(where)}" if where.is_file() else str(model)
-    else:
-        named = f"{getattr(model, '__name__', type(model).__name__)} in memory at {time.time_ns()}"
+    named = model_identity(model) if isinstance(model, (str, Path)) else f"{model_identity(model)} at {time.time_ns()}"
     known = {name: content_hash(path) for name, path in inputs.items()}
     settings = {key: value for key, value in asdict(options).items() if key not in ("overwrite", "device")}
     if options.populations is not None:

@@ -38,8 +38,7 @@ class Reading:
     @property
     def strands(self) -> tuple[bool, ...]:
         """Whether each pass shows the other strand."""
-        turnable = not self.scorer.bin or self.scorer.pair is not None
-        return (False, True) if self.both_strands and turnable else (False,)
+        return self.scorer.strands(both=self.both_strands)
 
     def values(self, windows: HaplotypeWindows, taken: np.ndarray) -> np.ndarray:
         """Predictions of haplotypes with the edits `taken` (row, edit), brought onto the genome's bins (row,)."""

@@ -11,6 +11,7 @@ from chiasma.core.files import content_hash, read_json, text_hash
 from chiasma.core.provenance import versions
 from chiasma.workflow.variants.chunks import IN_MEMORY
 from chiasma.workflow.variants.scores import Plan
+from chiasma.workflow.weights.catalogue import named_weights
 
 
 def work_identity(
@@ -25,13 +26,19 @@ def work_identity(
 
 
 def model_identity(model: Any) -> str:
-    """A model's name with the content of its file or folder; a model in memory has a name alone."""
-    if not isinstance(model, str):
+    """A model's name with the content of its files; a model in memory has a name alone."""
+    if not isinstance(model, (str, Path)):
         return f"{getattr(model, '__name__', type(model).__name__)}{IN_MEMORY}"
+    read = [path for path in _files(str(model)) if path.is_file()]
+    return " ".join([str(model), *(content_hash(path)[:16] for path in read)])
+
+
+def _files(model: str) -> tuple[Path, ...]:
+    """What the predictions of a MODEL depend on: FILE.py, a run's weights and their facts, or published weights."""
+    if named := named_weights(model):
+        return named[0].files
     path = Path(model if Path(model).exists() else model.rpartition(":")[0])
-    weights = path / "model.safetensors"
-    where = weights if weights.exists() else path
-    return f"{model} {content_hash(where)[:16]}" if where.is_file() else model
+    return (path / "model.safetensors", path / "model.json") if path.is_dir() else (path,)
 
 
 def done_before(output: Path, identity: dict[str, Any], *, overwrite: bool) -> dict[str, Any] | None:

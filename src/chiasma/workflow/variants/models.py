@@ -56,6 +56,11 @@ class Scorer:
         """Windows in a batch."""
         return max(1, _BASES_IN_A_BATCH // self.length)
 
+    def strands(self, *, both: bool) -> tuple[bool, ...]:
+        """Whether each pass shows the other strand; one pass where a model with bins names no strand pairs."""
+        turnable = not self.bin or self.pair is not None
+        return (False, True) if both and turnable else (False,)
+
     def tensor(self, x: Any, outputs: Sequence[int]) -> Any:
         """Chosen outputs (batch, output) or tracks (batch, bin, track) of one-hot windows, with gradients."""
         found = self.read(_answer(self.name, self.network, x))

@@ -51,9 +51,8 @@ class Plan:
     stamp: str = ""
 
     def strands(self, scorer: Scorer) -> tuple[bool, ...]:
-        """Whether each pass shows the other strand; one pass where a model with bins names no strand pairs."""
-        turnable = not scorer.bin or scorer.pair is not None
-        return (False, True) if self.both_strands and turnable else (False,)
+        """Whether each pass of a model shows the other strand."""
+        return scorer.strands(both=self.both_strands)
 
     def statistic_of(self, scorer: Scorer) -> Statistic:
         """How alleles are compared by a model."""

@@ -63,6 +63,16 @@ class PublishedWeights(Config):
         """Whether it was fetched and converted."""
         return (self.folder / "published.safetensors").exists()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What a prediction depends on: the converted file, and the track tables that are here."""
+        tables = [self.table_path(head) for head in sorted(self.tables)]
+        return (self.folder / "published.safetensors", *(path for path in tables if path.exists()))
+
+    def table_path(self, head: str) -> Path:
+        """Where the track table of a head lies."""
+        return self.folder / f"targets_{head}.txt"
+
     def module(self, name: Literal["config", "model", "weights"]) -> Any:
         """A module of the method's package; a method need not have a card to have weights."""
         return import_module(f"chiasma.methods.{self.wing}.{self.method}.{name}")
@@ -88,6 +98,13 @@ def find_weights(name: str) -> PublishedWeights:
     if name not in entries:
         raise unknown_name("weights", name, entries)
     return entries[name]
+
+
+def named_weights(model: str) -> tuple[PublishedWeights, str | None] | None:
+    """Checkpoint and head that MODEL, NAME or NAME:HEAD, stands for; None where it is no name of weights or a path."""
+    name, _, head = model.partition(":")
+    entry = next((one for one in list_weights() if one.name == name), None)
+    return None if entry is None or Path(model).exists() else (entry, head or None)
 
 
 @cache

@@ -17,7 +17,7 @@ from chiasma.io.catalogue import resolve
 from chiasma.io.download import file_digest
 from chiasma.workflow.weights.catalogue import Golden, PublishedWeights, find_weights
 from chiasma.workflow.weights.convert import STEM, Loaded, load_published, track_table
-from chiasma.workflow.weights.get import RECORD, key_counts
+from chiasma.workflow.weights.get import key_counts, read_record
 
 _NEAR = 1e-3
 """Relative difference that the order of additions on another machine may make, with room."""
@@ -61,23 +61,30 @@ def check_weights(name: str, *, device: str = "auto") -> list[dict[str, Any]]:
         loaded = load_published(entry, head)
         golden = entry.golden if head == next(iter(entry.config().tracks)) else None
         found += list(_computed(loaded, golden, device))
-        table, reason = track_table(entry, head, len(loaded.names))
-        got = f"{len(table)} tracks" if table else reason
-        found.append(
-            Finding(f"{head}: track table", None if table is None else True, got, f"{len(loaded.names)} tracks")
-        )
+        found.append(_table(entry, head, len(loaded.names)))
         if golden is not None:
             found.append(_pearson(entry, golden, loaded, device))
     return [asdict(one) for one in found]
 
 
 def _digest(entry: PublishedWeights) -> Finding:
-    record = read_json(entry.folder / RECORD) if (entry.folder / RECORD).exists() else {}
     got = file_digest(entry.folder / f"{STEM}.safetensors", "sha256")
-    expected = record.get("converted_sha256")
+    expected = read_record(entry).get("converted_sha256")
     if expected is None:
         return Finding("converted file", None, got, "a digest recorded at conversion")
     return Finding("converted file", got == expected, f"sha256 {got}", f"sha256 {expected}")
+
+
+def _table(entry: PublishedWeights, head: str, tracks: int) -> Finding:
+    """Whether a track table fits, and is the one that was fetched."""
+    table, reason = track_table(entry, head, tracks)
+    name, expected = f"{head}: track table", f"{tracks} tracks"
+    if table is None:
+        return Finding(name, None, reason, expected)
+    recorded = read_record(entry).get("tables", {}).get(head, {}).get("sha256")
+    if recorded in (None, got := file_digest(entry.table_path(head), "sha256")):
+        return Finding(name, True, f"{len(table)} tracks", expected)
+    return Finding(name, False, f"sha256 {got}", f"sha256 {recorded}")
 
 
 def _keys(entry: PublishedWeights) -> Finding:

@@ -148,16 +148,11 @@ def load_published(entry: PublishedWeights, head: str | None = None) -> Loaded:
     return Loaded(network, head, config.length, config.bin, bins, names, pair, facts)
 
 
-def table_path(entry: PublishedWeights, head: str) -> Path:
-    """Where the track table of a head lies."""
-    return entry.folder / f"targets_{head}.txt"
-
-
 def track_table(entry: PublishedWeights, head: str, tracks: int) -> tuple[TrackTable | None, str]:
     """The table of a head's tracks, or None and the reason why there is none."""
     from chiasma.io.tracks import read_track_table, require_fit
 
-    path = table_path(entry, head)
+    path = entry.table_path(head)
     if not path.exists():
         return None, "not on this machine" if head in entry.tables else "none is published"
     try:

@@ -15,7 +15,7 @@ from chiasma.core.files import read_json, write_json
 from chiasma.io.download import Remote, download, file_digest, named
 from chiasma.workflow.weights.catalogue import PublishedWeights, find_weights
 from chiasma.workflow.weights.catalogue import list_weights as _entries
-from chiasma.workflow.weights.convert import STEM, convert, table_path, track_table
+from chiasma.workflow.weights.convert import STEM, convert, track_table
 
 RECORD = "source.json"
 """What the host said at the first fetch, and what came of it; kept when the weights are fetched anew."""
@@ -43,8 +43,8 @@ def list_weights() -> list[dict[str, Any]]:
 def get_weights(name: str, *, accept_licence: bool = False, again: bool = False) -> dict[str, Any]:
     """Fetch a checkpoint, convert it once to safetensors in the user's cache, and report every key.
 
-    Licence and address are printed before anything is fetched. Digests that the host publishes, and that of the file,
-    are recorded at the first fetch; a file with others is refused from then on.
+    Licence and address are printed before anything is fetched. Digests that the host publishes, and those of the file
+    and its track tables, are recorded at the first fetch; files with others are refused from then on.
 
     Args:
         name: as `list_weights` has it.
@@ -86,7 +86,7 @@ def get_weights(name: str, *, accept_licence: bool = False, again: bool = False)
 def _fetched(entry: PublishedWeights) -> Path:
     """The file as published, whole and of the digests recorded."""
     raw = entry.folder / "download" / "file"
-    record = _record(entry)
+    record = read_record(entry)
     same = record.get("url") == entry.url
     known = entry.sha256 or (record.get("sha256", "") if same else "")
 
@@ -95,7 +95,8 @@ def _fetched(entry: PublishedWeights) -> Path:
         facts = {"url": entry.url, "licence": entry.licence, "size": remote.size, "published": remote.digests}
         _add(entry, {**facts, "first_seen": record.get("first_seen", _today())})
 
-    if not (raw.exists() and same):
+    # one left by a conversion that failed serves again, if nothing has happened to it since
+    if not (raw.exists() and same and known in ("", file_digest(raw, "sha256"))):
         _say(f"from {entry.url}, about {entry.megabytes:,.0f} MB, into {entry.folder}")
         with named(f"weights {entry.name}", _mend(entry)):
             download(entry.url, raw, sha256=known, before=first_seen, tell=_progress())
@@ -113,14 +114,26 @@ def _require_same(entry: PublishedWeights, record: dict[str, Any], remote: Remot
 
 
 def _tables(entry: PublishedWeights) -> None:
-    """Names and strand pairs of the tracks; a network serves without them, and that is said."""
+    """Names and strand pairs of the tracks; a network serves without them, and that is said.
+
+    Raises:
+        MismatchError: a table is another than at the first fetch; the one that is here stays.
+    """
     heads = entry.config().tracks
     for head, url in entry.tables.items():
+        path, recorded = entry.table_path(head), read_record(entry).get("tables", {})
+        known = recorded.get(head, {})
+        held = known.get("sha256", "") if known.get("url") == url else ""
         try:
-            download(url, table_path(entry, head))
+            with named(f"the track table of {head}", f"if you trust the new one, delete {entry.folder / RECORD}"):
+                download(url, path, sha256=held)
+        except MismatchError:
+            raise
         except InputError as error:
-            _say(f"track table of {head}: {error.what} ({error.got}); its tracks are numbered")
+            kept = "the one that is here stays" if path.exists() else "its tracks are numbered"
+            _say(f"{error.what} ({error.got}); {kept}")
             continue
+        _add(entry, {"tables": {**recorded, head: {"url": url, "sha256": file_digest(path, "sha256")}}})
         table, reason = track_table(entry, head, heads[head])
         _say(f"track table of {head}: " + (f"{len(table)} tracks" if table else f"{reason}; its tracks are numbered"))
 
@@ -140,7 +153,7 @@ def _progress() -> Callable[[int, int | None], None]:
 def _result(entry: PublishedWeights, how: str) -> dict[str, Any]:
     keys = read_json(entry.folder / f"{STEM}.json")["keys"]
     counted = {name: len(keys[name]) for name in ("mapped", "dropped", "duplicates", "missing")}
-    return {"name": entry.name, "how": how, "path": entry.folder, **_record(entry), "keys": counted}
+    return {"name": entry.name, "how": how, "path": entry.folder, **read_record(entry), "keys": counted}
 
 
 def key_counts(keys: dict[str, Any]) -> str:
@@ -148,13 +161,14 @@ def key_counts(keys: dict[str, Any]) -> str:
     return ", ".join(f"{len(keys[name])} {name}" for name in ("mapped", "dropped", "duplicates", "missing"))
 
 
-def _record(entry: PublishedWeights) -> dict[str, Any]:
+def read_record(entry: PublishedWeights) -> dict[str, Any]:
+    """What was recorded of a checkpoint; nothing of one that was never asked for."""
     path = entry.folder / RECORD
     return dict(read_json(path)) if path.exists() else {}
 
 
 def _add(entry: PublishedWeights, facts: dict[str, Any]) -> None:
-    write_json(entry.folder / RECORD, {**_record(entry), **facts})
+    write_json(entry.folder / RECORD, {**read_record(entry), **facts})
 
 
 def _mend(entry: PublishedWeights) -> str:
