@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +26,8 @@ _DRAWN = 12
 """Windows on the page at most, those of the highest scores."""
 _LEAST_CALLED = 0.5
 """Share of haplotypes called around an interval's middle below which it is left out."""
-_FAR = 0.15
-"""Difference of a source's share from the simulated one that is told."""
+_FAR = 0.1
+"""Difference of a source's share from those of the simulations that is told."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,12 @@ def predict_located(
     _say(f"{data.notes['haplotypes']}; {len(data):,} windows, each painted by one source")
     scores = tempered(fitted, fitted.scores(data, device=device))
     config: Any = fitted.config
-    shares = _shares(config, data)
-    for name, share in shares.items():
-        if abs(share - config.share) > _FAR:
-            _say(
-                f"{name} makes up {share:.0%} of these haplotypes, the selected source of the simulations came with "
-                f"{config.share:.0%}: what is said of {name} may not hold; fit with --share {share:.2g}"
-            )
-    _gate(model, fitted, data, scores, shares, output=output, seed=seed)
+    shares, usual = _shares(config, data), _usual_share(model, config)
+    remarks = _remarks(config, shares, usual)
+    for remark in remarks:
+        _say(remark)
+    likest = min(shares, key=lambda name: abs(shares[name] - usual))
+    _gate(model, fitted, data, scores, likest, output=output, seed=seed)
     found, uncalled = _intervals(config, data, scores)
     skips = list(data.skips)
     if uncalled:
@@ -85,8 +83,25 @@ def predict_located(
         starts, ends = (np.array([getattr(one, side) for one in found], np.int64) for side in ("start", "end"))
         places = make_intervals([one.contig for one in found], starts, ends)
         write_table(output, columns, intervals=places)
-        _write_page(Path(output), fitted, data, scores, found, tuple(skips))
+        _write_page(Path(output), fitted, data, scores, found, [*remarks, *map(str, skips)])
     return columns, tuple(skips)
+
+
+def _remarks(config: Any, shares: Mapping[str, float], usual: float) -> list[str]:
+    """What limits the scores: no simulation without selection, a source with another share than the simulated one."""
+    found = []
+    if not config.neutral:
+        found.append(
+            "every simulated chromosome had a selected site: a score says where it lies if there is one (see --neutral)"
+        )
+    low, high = sorted((config.share, usual))  # of the founders, and of the simulated samples
+    for name, share in shares.items():
+        if not low - _FAR <= share <= high + _FAR:
+            found.append(
+                f"{name} makes up {share:.0%} of these haplotypes, the painted source of the simulations came with "
+                f"{config.share:.0%} and made up {usual:.0%}: what is said of {name} may not hold; fit with --share"
+            )
+    return found
 
 
 def _shares(config: Any, data: Dataset) -> dict[str, float]:
@@ -97,26 +112,26 @@ def _shares(config: Any, data: Dataset) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _gate(
-    model: Any,
-    fitted: Fitted,
-    data: Dataset,
-    scores: np.ndarray,
-    shares: Mapping[str, float],
-    *,
-    output: Any,
-    seed: int,
-) -> None:
-    """Whether windows look like the simulations, those painted by the source whose share is most like theirs."""
+def _usual_share(model: Any, config: Any) -> float:
+    """Mean share of the painted source in the simulations that the model's folder keeps, else among the founders."""
     from chiasma.workflow.fitting.simulations_kept import kept_simulations
+
+    kept = kept_simulations(Path(model)) if isinstance(model, (str, Path)) else None
+    return float(np.nanmean(kept.values[:, 0])) if kept is not None else float(config.share)
+
+
+def _gate(
+    model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, source: str, *, output: Any, seed: int
+) -> None:
+    """Whether windows painted by a source look like the simulations, and the best intervals' scores survive that.
+
+    A model in memory has no folder that would keep simulations.
+    """
     from chiasma.workflow.predicting.gate import pass_gate
 
     if not isinstance(model, (str, Path)):
-        return  # a model in memory has no folder that would keep simulations
-    kept, config = kept_simulations(Path(model)), cast(Any, fitted.config)
-    usual = float(np.nanmean(kept.values[:, 0])) if kept is not None else config.share
-    likest = min(shares, key=lambda name: abs(shares[name] - usual))
-    rows = np.flatnonzero(data.columns["source"] == likest)
+        return
+    rows = np.flatnonzero(data.columns["source"] == source)
     best = np.array([best_interval(scores[row]).score for row in rows])
     pass_gate(model, fitted, data.take(rows), np.column_stack([1 - best, best]), output=output, seed=seed)
 
@@ -174,7 +189,7 @@ def _summary(config: Any, data: Dataset, scores: np.ndarray, found: list[Found])
 
 
 def _write_page(
-    path: Path, fitted: Fitted, data: Dataset, scores: np.ndarray, found: list[Found], skips: tuple[Skip, ...]
+    path: Path, fitted: Fitted, data: Dataset, scores: np.ndarray, found: list[Found], remarks: list[str]
 ) -> None:
     from chiasma import __version__
     from chiasma.report.painted import write_painted_page
@@ -193,7 +208,7 @@ def _write_page(
         "windows": len(data),
         "found": len(found),
         "neutral": config.neutral > 0,
-        "skipped": [str(skip) for skip in skips],
+        "skipped": remarks,
         "gate": read_json(gate).get("text", "") if gate.exists() else "",
         "settings": settings,
     }
