@@ -10,8 +10,10 @@ import pytest
 
 from chiasma.core.errors import ChiasmaError, InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.methods.population.pg_gan import examples
+from chiasma.methods.population.pg_gan.conclusions import FEWEST_REGIONS, conclude
 from chiasma.methods.population.pg_gan.config import Config, tiny
-from chiasma.methods.population.pg_gan.regions import encode_examples
+from chiasma.methods.population.pg_gan.model import PgGan
+from chiasma.methods.population.pg_gan.regions import encode_examples, simulate_batch
 from chiasma.simulate.central_regions import decode_central
 from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.loading.observed import load_observed
@@ -49,7 +51,7 @@ def write_genotypes(folder: Path, sizes: dict[str, int], *, length: float = 200_
 
 @pytest.fixture(scope="module")
 def genotypes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_genotypes(tmp_path_factory.mktemp("two"), {"A": 8, "B": 8}, missing=4)
+    return write_genotypes(tmp_path_factory.mktemp("two"), {"A": 8, "B": 8}, length=600_000, missing=4)
 
 
 def inputs(path: Path, populations: str = "A,B") -> dict[str, str]:
@@ -72,12 +74,12 @@ def test_windows_of_the_parts_share_no_base_and_are_read_as_simulated_ones(genot
         assert (np.diff(ends, axis=1) == LENGTH).all()
         reach[part] = ends.min(), ends.max()
     assert reach["train"][1] <= reach["calibration"][0] and reach["calibration"][1] <= reach["test"][0]
-    assert split.sizes() == {"train": 40, "calibration": 2, "test": 4}, split.proof
-    assert "only 2 observed windows are held out" in split.warnings[0]
+    assert split.sizes() == {"train": 40, "calibration": 6, "test": 8}, split.proof
+    assert "only 4 observed windows are held out" in split.warnings[0]
     (skipped,) = [skip for skip in data.skips if skip.reason == "sites with missing genotypes"]
     assert skipped.count == 4
     codes, distances = encode_examples(config, data.take(observed))
-    assert codes.shape == (23, 22, 36), codes.shape and (distances[:, 0] == 0).all() and codes.any(axis=(1, 2)).all()
+    assert codes.shape == (27, 22, 36), codes.shape and (distances[:, 0] == 0).all() and codes.any(axis=(1, 2)).all()
 
 
 def test_a_window_of_a_file_is_encoded_as_its_tree_sequence(tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_same_seed_same_windows_and_a_mask_counts_what_it_hides(genotypes: Path,
     first, again, other = (load_observed(config, inputs(genotypes), seed=seed)[0] for seed in (1, 1, 2))
     assert first.ids.tolist() == again.ids.tolist() != other.ids.tolist()
     mask = tmp_path / "mask.bed"
-    mask.write_text("1\t0\t60000\n1\t100000\t200000\n")
+    mask.write_text("1\t0\t60000\n1\t100000\t600000\n")
     hidden, _ = load_observed(config, {**inputs(genotypes), "mask": str(mask)}, seed=1)
     counted = {skip.reason: skip.count for skip in hidden.skips}
     assert counted["windows looked at of which the mask hides more than 50%"] > 0
@@ -116,7 +118,7 @@ def test_same_seed_same_windows_and_a_mask_counts_what_it_hides(genotypes: Path,
         ({"model": "const", "haplotypes": (12,)}, {}, InputError, "several populations for a history of one"),
         ({"model": "ooa3", "haplotypes": (4, 4, 4)}, {}, InputError, "populations are not those of the model"),
         ({"haplotypes": (12, 40)}, {}, InsufficientDataError, "too few haplotypes"),
-        ({"length": 90_000.0}, {}, InsufficientDataError, "no observed window to test on"),
+        ({"length": 130_000.0}, {}, InsufficientDataError, "no observed window to test on"),
         ({"mutation_rate": 1.0}, {"samples": None}, InputError, "populations are not those of the model"),
         ({}, {"genotypes": None}, UsageError, "of use with genotypes only"),
         ({"stretches": ("7",)}, {}, MismatchError, "contig"),
@@ -173,7 +175,7 @@ def test_from_genotypes_to_a_page(genotypes: Path, tmp_path: Path) -> None:
     )
     found = json.loads((done.path / "inference" / "inference.json").read_text())
     assert found == json.loads((done.path / "metrics.json").read_text())["inference"]
-    assert found["truth"] is None and found["observed regions"] == 3
+    assert found["truth"] is None and found["observed regions"] == 10
     assert set(found["intervals"]) == {"abc", "network", "statistics"}
     for row in (row for way in found["intervals"].values() for row in way.values()):
         assert row["range_low"] <= row["low"] <= row["median"] <= row["high"] <= row["range_high"]
@@ -183,8 +185,21 @@ def test_from_genotypes_to_a_page(genotypes: Path, tmp_path: Path) -> None:
     page = (done.path / "report.html").read_text()
     for name in ("estimates", "demography", "annealing", "predictive_checks", "calibration"):
         assert (done.path / "figures" / f"{name}.svg").exists() and (done.path / "figures" / f"{name}.csv").exists()
-    assert "90% intervals: N1" in page and "tells the 3 held-out regions" in page
+    assert "90% intervals: N1" in page and "tells the 10 held-out regions" in page
     assert "pop1_tajima_d" in (done.path / "inference" / "checks.csv").read_text()
+
+
+def test_no_interval_from_a_handful_of_windows_and_none_unsaid_beyond_what_was_simulated() -> None:
+    config = tiny().replace(length=LENGTH, posterior_sets=24)
+    game = PgGan(config).fit(examples.example(1), seed=1)
+    batch = simulate_batch(config, examples.truth(config), number=FEWEST_REGIONS, seed=2)
+    few = conclude(game, (batch[0][:3], batch[1][:3]), truth=None, seed=1)
+    assert few.facts["says"].startswith("No intervals: 3 observed regions") and "intervals" not in few.tables
+    assert {figure.name for figure in few.figures} == {"demography", "annealing", "predictive_checks"}
+    halves = np.where(np.arange(batch[0].shape[1]) % 2, -1, 1).astype(np.int8)
+    strange = np.broadcast_to(halves[:, None], batch[0].shape).copy(), batch[1] * 0
+    said = conclude(game, strange, truth=None, seed=1).facts["says"]
+    assert "outside those of all simulated data sets" in said and "extrapolated" in said
 
 
 @pytest.mark.realdata

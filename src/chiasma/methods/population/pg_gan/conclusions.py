@@ -31,7 +31,11 @@ from chiasma.stats.sbc import Calibration, calibrate_posteriors
 
 LEVEL = 0.9
 """Of the intervals."""
+FEWEST_REGIONS = 10
+"""Observed regions that were not learnt from, below which no posterior is given."""
 _FEWEST_TRUTHS = 10
+_OUTSIDE = 0.1
+"""Share of statistics beyond all simulated data sets above which intervals are said to be extrapolated."""
 _KEPT = 0.25
 """Share of the table that ABC keeps."""
 _DRAWS = 500
@@ -67,7 +71,11 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
         "checks": _words_of_checks(checks),
     }
     graphs = {"estimate": fitted.values()}
-    if config.posterior_sets:
+    if config.posterior_sets and len(observed[0]) < FEWEST_REGIONS:
+        facts["says"] = (
+            f"No intervals: {len(observed[0])} observed regions were held out, and {FEWEST_REGIONS} or more are needed."
+        )
+    elif config.posterior_sets:
         posteriors, calibrations, kept = posteriors_of(fitted, observed, seed=seed)
         rows = _intervals(fitted, posteriors, calibrations, kept)
         tables |= {"posterior": _draws(fitted, posteriors), "intervals": rows}
@@ -77,7 +85,12 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
             figures.append(plot_ranks({way: _shares(found) for way, found in calibrations.items()}))
         medians = np.median(posteriors["abc"], axis=0)
         graphs["posterior median"] = examples.values_of(config, medians)
-        facts |= {"intervals": _by_way(rows), "says": _words_of_intervals(rows), "data sets simulated": kept["sets"]}
+        facts |= {
+            "intervals": _by_way(rows),
+            "says": _words_of_intervals(rows, kept),
+            "data sets simulated": kept["sets"],
+        }
+        facts["statistics outside all simulated"] = kept["outside"]
     if truth is not None:
         graphs["truth"] = dict(truth)
     history = examples.history(config)
@@ -102,7 +115,7 @@ def posteriors_of(
         Draws (draw, parameter) by way: abc (discriminator and published statistics), network (the same, neural
         posterior), statistics (ABC on the published statistics alone: the simple rival); calibration of each way,
         empty where there are too few data sets; and by way, the share of the error of the ranges' middles that is
-        left, with the number of data sets.
+        left, with the number of data sets and the share of observed statistics outside all of these.
     """
     config = fitted.config
     number = len(published_names(config))
@@ -119,7 +132,9 @@ def posteriors_of(
         "statistics": _abc(fitted, rest.first(number), asked[:, :number], seed=seed),
     }
     calibrations = {}
-    left: dict[str, Any] = {"sets": len(table.parameters), "truths": n_truths}
+    seen, mine = rest.statistics[:, :number], given[0, :number]
+    outside = (mine < seen.min(axis=0)) | (mine > seen.max(axis=0))
+    left: dict[str, Any] = {"sets": len(table.parameters), "truths": n_truths, "outside": float(outside.mean())}
     if n_truths:
         calibrations = {
             name: calibrate_posteriors(truths.parameters, draws[1:], fitted.names_, level=LEVEL)
@@ -240,11 +255,16 @@ def _words_of_checks(checks: list[Check]) -> str:
     return f"{len(away)} of {len(known)} statistics lie beyond 3 standard errors of the estimate's: {named}"
 
 
-def _words_of_intervals(columns: Mapping[str, Any]) -> str:
+def _words_of_intervals(columns: Mapping[str, Any], kept: Mapping[str, Any]) -> str:
     own = [row for row in _rows(columns) if row["way"] == "abc"]
     said = [f"{row['parameter']} {row['median']:.4g} ({row['low']:.4g} to {row['high']:.4g})" for row in own]
     text = f"{LEVEL:.0%} intervals: {', '.join(said)}."
     blind = [row["parameter"] for row in own if row["error_left"] > _UNINFORMED]
     if blind:
         text += f" So many regions say next to nothing of {', '.join(blind)}: see error_left."
+    if kept["outside"] > _OUTSIDE:
+        text += (
+            f" {kept['outside']:.0%} of the observed statistics lie outside those of all simulated data sets: no "
+            "history in the ranges makes such regions, and the intervals are extrapolated."
+        )
     return text
