@@ -42,7 +42,7 @@ def design(
     """Sequences evolved towards an activity, under rules, and what a second model says of them.
 
     Args:
-        model: a run folder, a folder of weights, or FILE.py:FUNCTION.
+        model: a run folder, a folder of weights, published NAME (each with :HEAD of several), or FILE.py:FUNCTION.
         data: sequences to begin with (FASTA, or BED with --fasta); random ones without.
         fasta: the genome, for BED.
         second: a model that takes no part in the search and is asked at the end.

@@ -37,7 +37,8 @@ def explain(
     """Why a fitted model says what it says: attributions and motifs of sequences, loadings of matrices, hidden units.
 
     Args:
-        model: a run folder, a folder of weights, or FILE.py:FUNCTION for a network of your own.
+        model: a run folder, a folder of weights, published NAME (each with :HEAD of several), or FILE.py:FUNCTION for
+            a network of your own.
         data: sequences to explain (FASTA, or BED with --fasta), or genotypes; not needed for loadings, nor for hidden
             units, which are then told on simulations.
         fasta: the genome, for BED.

@@ -45,7 +45,7 @@ def personal(
     """Does a model tell people apart? Predictions from both haplotypes against measured expression, gene by gene.
 
     Args:
-        model: a run folder, a folder of weights, or FILE.py:FUNCTION.
+        model: a run folder, a folder of weights, published NAME (each with :HEAD of several), or FILE.py:FUNCTION.
         genotypes: phased VCF or BCF; with an index only the genes' windows are read.
         fasta: the genome that the genotypes were called on.
         genes: GTF, GFF3, BED, or a table with the columns gene, chrom, tss (1-based) and perhaps part.

@@ -40,7 +40,8 @@ def variants(
     """Effects of a VCF's alleles on what a model says of the sequence around them, from VCF to VCF.
 
     Args:
-        words: MODEL..., one or more (a run folder, a folder of weights, or FILE.py:FUNCTION), then the VCF or BCF.
+        words: MODEL..., one or more, then the VCF or BCF. A MODEL is a run folder, a folder of weights,
+            published NAME (each with :HEAD of several), or FILE.py:FUNCTION.
         fasta: the genome that the VCF was called on.
         output: .vcf.gz, bgzipped with an index, or .vcf; a .parquet, a .html and a .json come beside it.
         target: name of an output to score (repeatable); default all that the models share.
