@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,22 +62,22 @@ def read_alignment(path: Path | str) -> Alignment:
     return alignment
 
 
-def _counted(lines: Iterator[tuple[int, str]], place: list[int]) -> Iterator[list[str]]:
-    """Words of each line; `place` holds the number of the line that is being read."""
+def _counted(lines: Iterator[tuple[int, str]], place: list[int]) -> Iterator[str]:
+    """Each line; `place` holds the number of the one that is being read."""
     for number, text in lines:
         place[0] = number
-        yield text.split()
+        yield text
 
 
 _Lengths = tuple[dict[str, int], dict[str, int]]
 
 
-def _chain(lines: Iterator[list[str]], lengths: _Lengths) -> Iterator[_Pair]:
+def _chain(lines: Iterator[str], lengths: _Lengths) -> Iterator[_Pair]:
     """Runs of blocks without a gap above `GAP`; the query of a minus strand counts from the contig's end."""
     chrom = other = ""
     strand, size, at, to = 1, 0, 0, 0
     begin = (0, 0)
-    for words in lines:
+    for words in map(str.split, lines):
         if words[0] == "chain":
             chrom, other, size = words[2], words[7], int(words[8])
             lengths[0][chrom], lengths[1][other] = int(words[3]), size
@@ -93,22 +94,92 @@ def _chain(lines: Iterator[list[str]], lengths: _Lengths) -> Iterator[_Pair]:
             begin = (at, to) if max(gaps) > GAP else begin
 
 
-def _net(lines: Iterator[list[str]], lengths: _Lengths) -> Iterator[_Pair]:
-    """Every fill, those within the gaps of others too."""
-    chrom = ""
-    for words in lines:
+@dataclass
+class _Fill:
+    """A fill of a net whose gaps are being read; places are (target, query), the query's on the plus strand.
+
+    Attributes:
+        depth: spaces before it.
+        other: contig of the query.
+        strand: of the query, 1 or -1; along a fill of -1 the query's places fall.
+        end: where it ends.
+        begin: where its next stretch begins.
+        mark: how far it was read, the end of the last gap.
+    """
+
+    depth: int
+    other: str
+    strand: int
+    end: tuple[int, int]
+    begin: tuple[int, int]
+    mark: tuple[int, int]
+
+    def reach(self, chrom: str, place: tuple[int, int]) -> Iterator[_Pair]:
+        """Read on to the next gap, or the end.
+
+        A net lists gaps of the target. Where one side is longer by more than `GAP` nonetheless, the other lacks bases
+        there, and the net does not say where: what is aligned is given twice, as if it came first and as if last.
+        """
+        here, there = place[0] - self.mark[0], (place[1] - self.mark[1]) * self.strand
+        if here < 0 or there < 0:
+            raise ValueError("a gap outside its fill, or before another")
+        if abs(here - there) > GAP:
+            yield from self.cut(chrom)
+            both = min(here, there)
+            for at, to in (self.mark, (place[0] - both, place[1] - both * self.strand)):
+                yield from self._stretch(chrom, (at, to), (at + both, to + both * self.strand))
+            self.begin = place
+        self.mark = place
+
+    def cut(self, chrom: str) -> Iterator[_Pair]:
+        """The stretch that ends where it was read to."""
+        yield from self._stretch(chrom, self.begin, self.mark)
+
+    def _stretch(self, chrom: str, begin: tuple[int, int], end: tuple[int, int]) -> Iterator[_Pair]:
+        if begin[0] < end[0] and begin[1] != end[1]:
+            yield chrom, begin[0], end[0], self.other, min(begin[1], end[1]), max(begin[1], end[1]), self.strand
+
+
+def _net(lines: Iterator[str], lengths: _Lengths) -> Iterator[_Pair]:
+    """Every fill, those within the gaps of others too, cut where a gap of its own is above `GAP` in either genome.
+
+    A gap is of the fill that it is indented below.
+    """
+    chrom, fills = "", list[_Fill]()
+    for text in lines:
+        depth, words = len(text) - len(text.lstrip(" ")), text.split()
+        while fills and (fills[-1].depth >= depth or words[0] == "net"):
+            yield from _closed(fills.pop(), chrom)
         if words[0] == "net":
             chrom = words[1]
             lengths[0][chrom] = int(words[2])
-        elif words[0] == "fill":
-            start, size, first, length = (int(words[column]) for column in (1, 2, 5, 6))
-            yield chrom, start, start + size, words[3], first, first + length, -1 if words[4] == "-" else 1
-        elif words[0] != "gap":
+            continue
+        if words[0] not in ("fill", "gap"):
             raise ValueError(f"{words[0]!r} in a net")
+        start, size, first, length = (int(words[column]) for column in (1, 2, 5, 6))
+        strand = fills[-1].strand if words[0] == "gap" and fills else -1 if words[4] == "-" else 1
+        one, other = (first, first + length)[::strand]
+        if words[0] == "fill":
+            fills.append(_Fill(depth, words[3], strand, (start + size, other), (start, one), (start, one)))
+        elif not fills:
+            raise ValueError("a gap that is not indented below a fill")
+        else:
+            yield from fills[-1].reach(chrom, (start, one))
+            if max(size, length) > GAP:
+                yield from fills[-1].cut(chrom)
+                fills[-1].begin = (start + size, other)
+            fills[-1].mark = (start + size, other)
+    while fills:
+        yield from _closed(fills.pop(), chrom)
 
 
-def _paf(lines: Iterator[list[str]], lengths: _Lengths) -> Iterator[_Pair]:
-    for words in lines:
+def _closed(fill: _Fill, chrom: str) -> Iterator[_Pair]:
+    yield from fill.reach(chrom, fill.end)
+    yield from fill.cut(chrom)
+
+
+def _paf(lines: Iterator[str], lengths: _Lengths) -> Iterator[_Pair]:
+    for words in map(str.split, lines):
         if words[4] not in "+-":
             raise ValueError(f"{words[4]!r} for a strand")
         lengths[0][words[5]], lengths[1][words[0]] = int(words[6]), int(words[1])
