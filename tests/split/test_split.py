@@ -169,6 +169,19 @@ def test_given_test_ids():
         given(data, ["nobody"], options=SplitOptions())
 
 
+def test_beside_a_given_test_part_the_rest_is_divided_by_homology_where_asked():
+    data = dna(120)
+    assert isinstance(data.x, Sequences)
+    x = Sequences.from_codes(data.ids, [data.x[index // 4 * 4] for index in range(120)])
+    data = Dataset(data.ids, x, data.target, data.unit)
+    whole = make_split(data, SplitOptions(kind="homology"), test_ids=data.ids[:24])
+    assert whole.where("test").tolist() == list(range(24)) and set(whole.part) == set(PARTS)
+    assert straddling(np.arange(120) // 4, whole.part) == 0 and len(whole.warnings) == 1
+    cut = make_split(data, SplitOptions(kind="homology"), test_ids=data.ids[:22])
+    assert "1 homology clusters have members in the test part and outside it" in cut.warnings
+    assert straddling(np.arange(120) // 4, make_split(data, SplitOptions(), test_ids=data.ids[:24]).part) > 0
+
+
 def test_one_class_cannot_be_divided():
     data = dna(40)
     target = Target("binary", np.r_[np.ones(1, int), np.zeros(39, int)], ("negative", "positive"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,14 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from chiasma.core.errors import InputError, MismatchError, UsageError
+from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.data.intervals import make_intervals
+from chiasma.workflow.comparing import tracks
 from chiasma.workflow.comparing.compare import Comparison, compare
 from chiasma.workflow.comparing.tracks import _overlapping
-from track_material import write_genome
+from chiasma.workflow.fitting.fit import Job, plan
+from chiasma.workflow.loading.prepare import Prepared, prepare
+from track_material import write_coverage, write_genome
 
 SIZES = {f"chr{number}": 6_000 for number in range(1, 6)}
 NAMES = ("basenji", "borzoi")
@@ -70,6 +75,76 @@ def test_nothing_compared_was_learnt_from(found: Comparison) -> None:
         here = tested[tested["chrom"] == window.chrom]
         over = (here["start"] + 128 < window.end - 32) & (here["end"] - 128 > window.start + 32)
         assert not over.any()
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A genome of random bases of which some stretches occur twice, on different contigs."""
+    folder, draw = tmp_path_factory.mktemp("copied"), np.random.default_rng(0)
+    codes = {f"chr{number}": draw.integers(0, 4, 12_000) for number in range(1, 7)}
+    for number in range(1, 6):
+        here, there = draw.integers(0, 11_000, 2)
+        codes[f"chr{number + 1}"][there : there + 700] = codes[f"chr{number}"][here : here + 700]
+    lines = [f">{name}\n{''.join(np.array(list('ACGT'))[column])}\n" for name, column in codes.items()]
+    (folder / "genome.fa").write_text("".join(lines))
+    signal = write_coverage(folder / "signal.bw", {name: draw.random(12_000) for name in codes})
+    return {"fasta": folder / "genome.fa", "tracks": {"signal": signal}}
+
+
+def divided(material: dict[str, Any], output: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> list[Prepared]:
+    """Windows and parts of each network as compare would fit them."""
+    done: list[Prepared] = []
+
+    def prepared_only(job: Job, folder: Path, *, overwrite: bool) -> Any:
+        done.append(prepare(job.method.card, job.config, job.inputs, job.options))
+        return SimpleNamespace(path=folder)
+
+    monkeypatch.setattr(tracks, "carry_out", prepared_only)
+    jobs = {name: plan(name, material, preset="tiny", options={**OPTIONS, "split": {"kind": kind}}) for name in NAMES}
+    tracks.fit_tracks(jobs, output, overwrite=False)
+    return done
+
+
+@pytest.mark.parametrize("kind", ["homology", "chromosome", "auto"])
+def test_parts_of_every_network_share_no_base(
+    copied: dict[str, Any], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do any two: what one network learns from, the other is not compared on; kin go to one part with each."""
+    lead, second = divided(copied, tmp_path, kind, monkeypatch)
+    for one in (lead, second):
+        assert all(found["examples"] == 0 for found in one.split.proof["interval_overlaps"].values())
+    windows = second.dataset.x.intervals.take(second.split.where("train", "valid"))  # type: ignore[union-attr]
+    assert not tracks._overlapping(windows, tracks._cores(lead.dataset, "a").take(lead.split.where("test"))).any()
+    if kind == "homology":
+        assert second.split.kind == "given" and second.split.proof["largest_containment"]["share"] < 0.1
+        assert not any("outside it" in warning for warning in second.split.warnings)
+    else:
+        assert lead.split.parameters["chromosomes"] == second.split.parameters["chromosomes"]
+
+
+def test_networks_compared_by_homology(copied: dict[str, Any], tmp_path: Path) -> None:
+    """The windows are those in regions when the runs are read again."""
+    options = {**OPTIONS, "split": {"kind": "homology"}}
+    found = compare(NAMES, copied, output=tmp_path / "c", presets="tiny", options=options)
+    for name in NAMES:
+        proof = json.loads((found.path / name / "provenance.json").read_text())["split"]["proof"]
+        assert proof["interval_overlaps"]["train-test"]["examples"] == 0
+    again = compare([str(found.path / name) for name in NAMES], output=tmp_path / "again", options=options)
+    assert again.table == found.table
+
+
+def test_by_locus_networks_are_not_compared(copied: dict[str, Any], tmp_path: Path) -> None:
+    options = {**OPTIONS, "split": {"kind": "locus", "gap": 100}}
+    with pytest.raises(UsageError, match="not compared by locus"):
+        compare(NAMES, copied, output=tmp_path / "c", presets="tiny", options=options)
+
+
+def test_a_genome_too_small_for_what_is_held_out(
+    copied: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracks, "_overlapping", lambda cores, held: np.ones(len(cores), bool))
+    with pytest.raises(InsufficientDataError, match=r"cannot be held out here(.|\n)*windows would be in the test part"):
+        divided(copied, tmp_path, "homology", monkeypatch)
 
 
 def test_every_track_has_paired_differences(found: Comparison) -> None:

@@ -32,7 +32,8 @@ def make_split(dataset: Dataset, options: SplitOptions, *, test_ids: Iterable[st
     Args:
         dataset: what is divided.
         options: kind, fractions, chromosomes, k-mers, seed.
-        test_ids: the test part, if somebody has chosen it; the rest is divided at random.
+        test_ids: the test part, if somebody has chosen it; the rest is divided by homology where that is asked for,
+            else at random.
 
     Raises:
         UsageError: the kind needs coordinates, a group column or sequences that are not there.
@@ -129,6 +130,20 @@ def by_homology(dataset: Dataset, options: SplitOptions) -> Split:
 
     Of several genomes, windows that alignments join are of one cluster too (the components of Kelley 2020).
     """
+    block, more = homology_blocks(dataset, options)
+    part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
+    return _finish(dataset, part, options, kind="homology", more=more, block=block, what="homology cluster")
+
+
+def homology_blocks(dataset: Dataset, options: SplitOptions) -> tuple[np.ndarray, dict[str, object]]:
+    """What a split by homology does not divide: units joined by clusters, and the parameters that say how.
+
+    Returns:
+        label (example,), and JSON-ready facts.
+
+    Raises:
+        UsageError: the examples are no sequences.
+    """
     from chiasma.stats.sharing import clusters, default_k
 
     sequences = sequences_of(dataset)
@@ -142,10 +157,8 @@ def by_homology(dataset: Dataset, options: SplitOptions) -> Split:
     if isinstance(dataset.x, Genomes):
         more["components"] = _components(dataset.x, cluster)
         cluster = blocks(cluster, dataset.x.kin)
-    block = blocks(dataset.unit, cluster)
-    part = assign(dataset, block, fractions=options.fractions, seed=options.seed)
     more["clusters"] = int(cluster.max(initial=-1)) + 1
-    return _finish(dataset, part, options, kind="homology", more=more, block=block, what="homology cluster")
+    return blocks(dataset.unit, cluster), more
 
 
 def _components(x: Genomes, cluster: np.ndarray) -> dict[str, int]:
@@ -250,7 +263,11 @@ def at_random(dataset: Dataset, options: SplitOptions) -> Split:
 
 
 def given(dataset: Dataset, test_ids: Iterable[str], *, options: SplitOptions) -> Split:
-    """The test part as somebody chose it; whole units of the rest at random to the other parts."""
+    """The test part as somebody chose it; whole units of the rest at random to the other parts.
+
+    Where a split by homology is asked for, the rest is divided by its blocks, and blocks of which only a part was
+    chosen are told.
+    """
     chosen = {str(name).strip() for name in test_ids} - {""}
     ids = dataset.ids.astype(str)
     test = np.array([name in chosen for name in ids], bool)
@@ -267,13 +284,16 @@ def given(dataset: Dataset, test_ids: Iterable[str], *, options: SplitOptions) -
         )
     rest = dataset.take(~test)
     shares = {name: share for name, share in options.fractions.items() if name != "test"}
+    kin = options.kind == "homology"
+    block, more = homology_blocks(dataset, options) if kin else (dataset.unit, {})
     part = np.full(len(dataset), "test", dtype=object)
-    part[~test] = assign(rest, rest.unit, fractions=shares, seed=options.seed)
-    straddling = np.intersect1d(dataset.unit[test], dataset.unit[~test])
+    part[~test] = assign(rest, block[~test], fractions=shares, seed=options.seed)
+    straddling = np.intersect1d(block[test], block[~test])
+    what = "homology clusters" if kin else f"units ({dataset.unit_name})"
     warnings: tuple[str, ...] = ("the test part was given, not made here: only the proof speaks for it",)
     if len(straddling):
-        warnings += (f"{len(straddling)} units ({dataset.unit_name}) have members in the test part and outside it",)
-    return _finish(dataset, part, options, kind="given", warnings=warnings)
+        warnings += (f"{len(straddling)} {what} have members in the test part and outside it",)
+    return _finish(dataset, part, options, kind="given", more=more, warnings=warnings)
 
 
 def _finish(

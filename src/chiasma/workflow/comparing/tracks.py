@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.errors import InputError, MismatchError, UsageError, list_some
+from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError, list_some
 from chiasma.core.files import read_json, write_text
 from chiasma.data.dataset import Dataset
 from chiasma.data.intervals import Intervals
+from chiasma.data.split import Split
 from chiasma.data.tracks import Tracks
 from chiasma.encode.track_windows import join_bins
 from chiasma.stats.bootstrap import interval
@@ -79,21 +80,73 @@ def fit_tracks(jobs: Mapping[str, Job], output: Path, *, overwrite: bool) -> lis
     """Fit every network; what the first holds out of the genome, all others hold out too, whatever their windows."""
     _require_one_genome([job.inputs for job in jobs.values()])
     done: list[Path] = []
-    held: Intervals | None = None
+    lead: Prepared | None = None
     for name, job in jobs.items():
         print(f"--- {name}", file=sys.stderr)
         folder = output / name.replace(":", "-")
-        prepared = prepare(job.method.card, job.config, job.inputs, job.options)
-        cores = _cores(prepared.dataset, name)
-        if held is None:
-            held = cores.take(prepared.split.where("test"))
-        elif "records" not in job.inputs or prepared.split.kind != "given":  # records bring their own division
-            path = output / f"{folder.name}.{HELD_OUT}"
-            output.mkdir(parents=True, exist_ok=True)
-            write_text(path, "\n".join(prepared.dataset.ids[_overlapping(cores, held)].astype(str)) + "\n")
-            job = replace(job, options=job.options.replace(test_ids=path))
+        if lead is None:
+            lead = prepare(job.method.card, job.config, job.inputs, job.options)
+            _require_parts_of_any_window(lead)
+            _cores(lead.dataset, name)
+        else:
+            job = _holding_out(job, name, lead, output / f"{folder.name}.{HELD_OUT}")
         done.append(carry_out(job, folder, overwrite=overwrite).path)
     return done
+
+
+def _require_parts_of_any_window(lead: Prepared) -> None:
+    if lead.split.kind == "locus":
+        raise UsageError(
+            "networks of tracks are not compared by locus: the gaps between parts hold for one network's windows",
+            where="--split locus",
+            do="use --split chromosome or homology",
+        )
+
+
+def _holding_out(job: Job, name: str, lead: Prepared, path: Path) -> Job:
+    """The job with a test part that holds whatever the first network's does; its ids are written to `path`.
+
+    Chromosomes of the test and validation parts are the same. By homology, every block of regions and clusters of which
+    a window reads what the first holds out goes to the test part, and the rest is divided by blocks.
+
+    Raises:
+        InsufficientDataError: nothing would be held out, or nothing left.
+    """
+    kind, options = lead.split.kind, job.options
+    if kind != "given":
+        options = options.replace(split=options.split.replace(kind=kind))  # auto is not left to choose otherwise
+    prepared = prepare(job.method.card, job.config, job.inputs, options)
+    cores = _cores(prepared.dataset, name)
+    if "records" in job.inputs and prepared.split.kind == "given":  # records bring their own division
+        return job
+    held = _cores(lead.dataset, name).take(lead.split.where("test"))
+    if kind == "homology":
+        windows, block = _tracks(prepared.dataset).intervals, prepared.split.blocks
+        assert windows is not None and block is not None
+        out = np.isin(block, block[_overlapping(windows, held)])
+    else:
+        out = _overlapping(cores, held)
+    if not out.any() or out.all():
+        raise InsufficientDataError(
+            "what the first network holds out cannot be held out here",
+            where=name,
+            got=f"{int(out.sum())} of {len(out)} windows would be in the test part",
+            expected="windows within it, and others",
+            do="use another --split, a smaller --test-fraction, or more of the genome",
+        )
+    if kind == "chromosome":
+        own = set(prepared.dataset.columns["chrom"].astype(str))
+        named = {part: tuple(one for one in chosen if one in own) for part, chosen in _chromosomes(lead.split).items()}
+        asked = options.split.replace(test_chromosomes=named["test"], valid_chromosomes=named["valid"])
+        return replace(job, options=options.replace(split=asked))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "\n".join(prepared.dataset.ids[out].astype(str)) + "\n")
+    return replace(job, options=options.replace(test_ids=path))
+
+
+def _chromosomes(split: Split) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = dict(split.parameters["chromosomes"])
+    return found
 
 
 def compare_tracks(runs: Sequence[Path], *, output: Path, draws: int) -> tuple[dict[str, Any], list[Pair], list[str]]:
@@ -227,7 +280,8 @@ def _prepared(run: Path) -> Prepared:
         else:
             inputs[port] = value
     config = load_method(identity["method"]).config_class.parse(identity["config"], source=f"{run}/run.json")
-    dataset, _ = load_tracks(config, inputs, own_split=False)
+    apart = identity["options"]["split"]["kind"] == "homology"
+    dataset, _ = load_tracks(config, inputs, own_split=False, apart=apart)
     split = read_split(run / "split.parquet")
     if not np.array_equal(dataset.ids.astype(str), split.ids.astype(str)):
         raise MismatchError("the inputs of this run have other windows now", where=run, do="fit it again")
