@@ -215,8 +215,14 @@ def test_methods_without_a_target_are_compared(paths: dict[str, Path], unlabelle
     found = done("compare", "pca:tiny", "pca", paths["rna"], *words, "-o", tmp_path / "c").json
     names = [row["name"] for row in found["table"]]
     assert names[:2] == ["pca-tiny", "pca"] and "concatenated-pca (3 factors)" in names
-    assert found["verdict"].startswith("Among the methods,")
-    assert len(found["pairs"]) == len(names) * (len(names) - 1) / 2
+    assert found["verdict"].startswith(
+        "Methods with different numbers of factors are not ranked (pca-tiny: 3; pca: 10)"
+    )
+    assert len(found["pairs"]) == 6  # each method and its two rivals
+    done("fit", "pca", paths["rna"], "--set", "ncomp=3", *QUICK[:2], "--no-explain", "-o", tmp_path / "three")
+    alike = done("compare", unlabelled, tmp_path / "three", *words[:2], "--json", "-o", tmp_path / "alike").json
+    assert alike["verdict"].startswith("Among the methods, none is not distinguishable from three")
+    assert len(alike["pairs"]) == 6  # two methods, and two rivals that match both
     assert (tmp_path / "c" / "report.html").exists()
     assert unlabelled.exists()
 
@@ -269,15 +275,53 @@ def test_a_matrix_method_takes_views_side_by_side_or_one_of_them(paths: dict[str
 
 def test_methods_beside_a_transductive_one_hold_nothing_out(paths: dict[str, Path], tmp_path: Path) -> None:
     asked = ("--draws", 100, "--preset", "tiny", "--no-explain", "--stability", 2)
-    done("compare", "pca", "tsne", paths["rna"], "--labels", paths["labels"], *asked, "-o", tmp_path / "c")
+    answer = done("compare", "pca", "tsne", paths["rna"], "--labels", paths["labels"], *asked, "-o", tmp_path / "c")
     found = json.loads((tmp_path / "c" / "compare.json").read_text())
     assert found["primary"] == "trustworthiness" and "cross_validation" not in found
     assert [row["over"] for row in found["stability"]] == ["seeds", "subsamples"] * 2
     assert found["stability"][0]["method"] == "pca" and found["stability"][0]["spread"] < 1e-6
+    unseen, unlike = found["verdict"].split(". ")[:2]
+    assert unseen == "No sample was held out: nothing may be claimed of samples that the method has not seen"
+    assert unlike == "Methods with different numbers of factors are not ranked (pca: 3; tsne: 2)"
+    assert "Among the methods" not in found["verdict"] and unseen in answer.out
+    assert not any({pair["a"], pair["b"]} == {"pca", "tsne"} for pair in found["pairs"])
     facing = [word for word in ("(2 factors)", "(3 factors)") if word in found["verdict"].split("tsne", 2)[-1]]
     assert facing == ["(2 factors)"]  # a layout of two dimensions faces projections of two
     page = (tmp_path / "c" / "report.html").read_text()
     assert "Stability" in page and "no part was held out" in (tmp_path / "c" / "pca" / "report.html").read_text()
+
+
+def test_a_layout_is_not_said_to_be_tested(paths: dict[str, Path], tmp_path: Path) -> None:
+    answer = done("fit", "tsne", paths["rna"], *QUICK, "--no-explain", "-o", tmp_path / "run")
+    assert "all samples, trustworthiness:" in answer.out and "test trustworthiness" not in answer.out
+
+
+def test_rivals_have_as_many_factors_as_live(paths: dict[str, Path], tmp_path: Path) -> None:
+    """A factor that died, or a component beyond the rank, holds nothing: rivals may not have a direction for it."""
+    draw = np.random.default_rng(5)
+    index = pd.Index([f"s{row}" for row in range(60)], name="id")
+    hidden, views = draw.normal(size=(60, 1)), []
+    for name in "ab":
+        values = hidden @ draw.normal(size=(1, 8)) * 2 + draw.normal(size=(60, 8))
+        pd.DataFrame(values, index=index, columns=[f"{name}{i}" for i in range(8)]).to_csv(tmp_path / f"{name}.csv")
+        views += ["--view", f"{name}={tmp_path / name}.csv"]
+    words = (*views, "--draws", 100, "--no-explain")
+    for method, asked, living in (("mofa", 6, 1), ("rgcca", 12, 8)):
+        run = tmp_path / method
+        setting = f"{'factors' if method == 'mofa' else 'ncomp'}={asked}"
+        answer = done("fit", method, *words, "--set", setting, "-o", run)
+        conditions = json.loads((run / "metrics.json").read_text())["conditions"]
+        assert (conditions["factors"], conditions["asked"]) == (living, asked), method
+        placed = pd.read_parquet(run / "predictions.parquet").iloc[:, 3:].select_dtypes("number")
+        assert placed.shape[1] == asked and (placed.std() > 1e-9).sum() == living
+        assert load_factor_scores(run / SCORES).rows["random-projection"]
+        page = (run / "report.html").read_text()
+        assert f"{living} of {asked} factors tell samples apart" in page
+        if method == "mofa":
+            assert "5 of 6 factors explain nothing of any view" in answer.err + page
+    beside = done("compare", tmp_path / "mofa", tmp_path / "rgcca", "-o", tmp_path / "c", "--json").json
+    assert {f"random-projection ({n} factors)" for n in (1, 8)} <= {row["name"] for row in beside["table"]}
+    assert beside["verdict"].startswith("Methods with different numbers of factors are not ranked (mofa: 1; rgcca: 8)")
 
 
 def test_a_method_with_a_target_is_not_scored_on_its_training_samples(paths: dict[str, Path], tmp_path: Path) -> None:

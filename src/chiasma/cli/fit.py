@@ -120,7 +120,14 @@ def _fit(values: Mapping[str, Any], flags: list[Flag]) -> int:
 
 
 def _summary(path: Path, verdict: str, metrics: Mapping[str, Any], report: Path | None) -> str:
+    from chiasma.workflow.evaluating.factors import HELD_OUT
+
     primary = metrics["primary"]
-    lines = [verdict, "", f"test {primary}: {estimate(metrics['test'].get(primary))}"]
+    held_out = (metrics.get("conditions") or {}).get("scored on", HELD_OUT) == HELD_OUT
+    lines = [
+        verdict,
+        "",
+        f"{'test' if held_out else 'all samples,'} {primary}: {estimate(metrics['test'].get(primary))}",
+    ]
     lines += [f"  beside {name}: {estimate(found.get(primary))}" for name, found in metrics["baselines"].items()]
     return "\n".join([*lines, "", f"run:    {path}", f"report: {report or 'not written'}"])

@@ -66,8 +66,13 @@ def _learnt(run: Run) -> str:
     learnt = sum(int(sizes.get(name, 0)) for name in ("train", "valid"))
     where = str(conditions.get("scored on"))
     scored = f"{conditions['n']:,} held-out samples" if where == "the test part" else where
+    living, asked = conditions["factors"], conditions.get("asked", conditions["factors"])
+    counted = f"{living}" if living == asked else f"{living} of {asked} factors tell samples apart, and"
+    learnt_in = (
+        f"factors were learnt from {learnt:,} samples" if living == asked else f"were learnt from {learnt:,} samples"
+    )
     return (
-        f"{conditions['factors']} factors were learnt from {learnt:,} samples without looking at a class, and scored "
+        f"{counted} {learnt_in} without looking at a class, and scored "
         f"on {scored}; {conditions.get('neighbours')} nearest neighbours of each were compared. The rivals have as "
         "many factors."
     )

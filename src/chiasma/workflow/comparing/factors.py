@@ -11,7 +11,7 @@ import numpy as np
 from chiasma.core.errors import MismatchError
 from chiasma.core.files import read_json, write_json
 from chiasma.metrics.embedding import Score
-from chiasma.workflow.evaluating.factors import SCORES, FactorScores, load_factor_scores
+from chiasma.workflow.evaluating.factors import HELD_OUT, NONE_HELD_OUT, SCORES, FactorScores, load_factor_scores
 
 if TYPE_CHECKING:
     from chiasma.workflow.comparing.compare import Comparison
@@ -24,7 +24,8 @@ def compare_factors(
 ) -> Comparison:
     """Compare complete runs without a target: every score they share, paired on the one that all have.
 
-    The score that decides is reconstruction where all methods reconstruct, else trustworthiness.
+    The score that decides is reconstruction where all methods reconstruct, else trustworthiness. Methods are ranked
+    among those of as many factors, scored in one space; each faces rivals that are its match.
 
     Raises:
         MismatchError: the runs were scored on different samples.
@@ -47,9 +48,12 @@ def compare_factors(
     units = everyone[names[0]][1]
     chosen = {name: row[primary] for name, (row, _) in everyone.items() if primary in row}
     scales = dict(zip(names, map(_scale, runs)))
+    sizes = dict(zip(names, map(_size, runs)))
+    ranked: dict[tuple[str, int], list[str]] = {}
+    for name in names:
+        ranked.setdefault((scales[name], sizes[name]), []).append(name)
     pairs, sentences = [], []
-    for scale in dict.fromkeys(scales.values()):
-        mine = [name for name in names if scales[name] == scale]
+    for mine in ranked.values():
         present = {
             name: score for name, score in chosen.items() if name in {*mine, *(r for m in mine for r in facing[m])}
         }
@@ -63,9 +67,14 @@ def compare_factors(
             clear = "ahead of" if low * high > 0 else "not distinguishable from"
             figures = f"difference {gap.difference.value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}"
             sentences.insert(0, f"Among the methods, {best} is {clear} {gap.b} ({figures}).")
+    if len(set(sizes.values())) > 1:
+        told = "; ".join(f"{name}: {size}" for name, size in sizes.items())
+        sentences.insert(0, f"Methods with different numbers of factors are not ranked ({told}).")
     if len(set(scales.values())) > 1:
         told = "; ".join(f"{name}: {scale}" for name, scale in scales.items())
         sentences.insert(0, f"Not all scores are on one scale, and methods on different ones are not ranked ({told}).")
+    if conditions["scored on"] != HELD_OUT:
+        sentences.insert(0, NONE_HELD_OUT)
     table = []
     for name, (row, scores) in everyone.items():
         found = {
@@ -79,6 +88,11 @@ def compare_factors(
     write_json(output / "compare.json", {**record, "stability": list(stability)})
     page = write_side_by_side(list(runs), output / "report.html")
     return Comparison(output, text, primary, table, described, page, stability=[dict(row) for row in stability])
+
+
+def _size(run: Path) -> int:
+    """Factors of a run that tell samples apart."""
+    return int(read_json(run / "metrics.json")["conditions"]["factors"])
 
 
 def _scale(run: Path) -> str:
@@ -113,7 +127,7 @@ def _gather(
         scores = load_factor_scores(run / SCORES)
         if not (np.array_equal(scores.unit, first.unit) and np.array_equal(scores.near_unit, first.near_unit)):
             raise MismatchError("the runs were scored on different samples", where=run, expected=f"those of {runs[0]}")
-        factors = read_json(run / "metrics.json")["conditions"]["factors"]
+        factors = _size(run)
         for name, row in scores.rows.items():
             mine = name == record["method"]
             called = record["method"] if methods.count(record["method"]) == 1 else run.name

@@ -18,7 +18,8 @@ from chiasma.fit.contracts import STUDY, ask
 from chiasma.metrics.embedding import Agreement, Kept, Score, neighbourhoods, neighbours_of, reconstruction
 from chiasma.rivals.projection import Projection, Standard, projection_rivals
 from chiasma.workflow.fitted import Fitted
-from chiasma.workflow.fitting.head import representation_of
+from chiasma.workflow.fitting.component_count import component_facts
+from chiasma.workflow.fitting.head import living, representation_of
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.prepare import Prepared, training_part
 from chiasma.workflow.predicting.predictions import write_predictions
@@ -26,6 +27,9 @@ from chiasma.workflow.predicting.predictions import write_predictions
 MOST = 1000
 """Samples whose neighbours and distances are compared; more are drawn from."""
 SCORES = "factor_scores.npz"
+HELD_OUT = "the test part"
+"""What `conditions` say was scored where samples were held out."""
+NONE_HELD_OUT = "No sample was held out: nothing may be claimed of samples that the method has not seen."
 _PREFIX = "reconstruction_r2"
 
 
@@ -69,7 +73,9 @@ def evaluate_factors(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     place = {name: row for row, name in enumerate(kept.ids.tolist())}
     test = data.take(index)
     own = factors[[place[name] for name in test.ids.tolist()]]
-    rivals, cost = _fit_rivals(train, own.shape[1], options)
+    # Rivals with a direction for each factor that died would have more to work with than the method used.
+    alive = max(1, int(living(factors[[place[name] for name in train.ids.tolist()]]).sum()))
+    rivals, cost = _fit_rivals(train, alive, options)
     scores = _score_all(fitted, own, rivals, train, test, seed=options.seed)
     _save(folder / SCORES, scores)
     primary = primary_of(scores, fitted.method.name)
@@ -77,8 +83,9 @@ def evaluate_factors(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
         "seed": options.seed,
         "unit_name": data.unit_name,
         "n": len(test),
-        "factors": own.shape[1],
-        "scored on": "the test part" if len(held) else "all samples: none was held out",
+        "factors": alive,
+        "asked": _asked(fitted, own.shape[1]),
+        "scored on": HELD_OUT if len(held) else "all samples: none was held out",
         "neighbours": neighbours_of(len(scores.near_unit)),
         "samples whose neighbours were compared": len(scores.near_unit),
     }
@@ -88,6 +95,12 @@ def evaluate_factors(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     write_json(
         folder / "compare.json", {**record, **_comparison(scores, fitted.method.name, primary, described, options)}
     )
+
+
+def _asked(fitted: Fitted, columns: int) -> int:
+    """Factors that were asked for: more than columns where a method leaves those out that it could not fill."""
+    counted = component_facts(fitted.config, fitted.model)
+    return max(columns, int(counted.get("asked", 0)))
 
 
 def primary_of(scores: FactorScores, name: str) -> str:
@@ -191,8 +204,8 @@ def _comparison(
 
 def _limits(scores: FactorScores, described: Mapping[str, Any], primary: str) -> list[str]:
     found = ["A score without a target says how much of the data is kept, not how much of it is biology."]
-    if described["scored on"] != "the test part":
-        found.insert(0, "No sample was held out: nothing may be claimed of samples that the method has not seen.")
+    if described["scored on"] != HELD_OUT:
+        found.insert(0, NONE_HELD_OUT)
     if primary == _PREFIX and "trustworthiness" in next(iter(scores.rows.values())):
         found.append("Principal components are the best linear reconstruction of the training samples by their making.")
     return found

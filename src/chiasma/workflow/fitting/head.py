@@ -25,6 +25,12 @@ _NOISE = 1e-9
 """Spread, as a share of the widest factor's, below which a factor is noise."""
 
 
+def living(factors: np.ndarray) -> np.ndarray:
+    """Whether each factor (factor,) tells samples apart, of their places (sample, factor): its spread is not noise."""
+    spread = factors.std(axis=0)
+    return np.asarray(spread > _NOISE * spread.max(initial=0.0))
+
+
 class Headed:
     """A representation and a logistic regression on its standardised factors, in scikit-learn's manners.
 
@@ -55,9 +61,9 @@ class Headed:
         data = Dataset(np.arange(len(codes)), as_noun(X), Target("none", np.zeros(0), ()), unit, columns=columns)
         fit_representation(self.embedding, data, X, procedure=self.procedure, seed=self.seed, device=self.device)
         factors = factors_of(self.embedding, X, study=study)
-        self.centre_, spread = factors.mean(axis=0), factors.std(axis=0)
+        self.centre_ = factors.mean(axis=0)
         # A factor that died holds rounding noise only; standardised, it would speak as loud as the others.
-        self.scale_ = np.where(spread > _NOISE * spread.max(initial=0.0), spread, np.inf)
+        self.scale_ = np.where(living(factors), factors.std(axis=0), np.inf)
         kind: Any = "binary" if len(self.classes_) == 2 else "multiclass"
         target = Target(kind, codes.astype(np.int64), tuple(map(str, self.classes_)))
         self.head_: LinearFit = fit_linear(

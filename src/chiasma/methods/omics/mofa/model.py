@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from chiasma.core.errors import FitWarning
+from chiasma.core.errors import FitWarning, list_some
 from chiasma.data.results import Figure
 from chiasma.methods.omics.mofa.config import Config
 from chiasma.methods.omics.mofa.device import pick_engine
@@ -47,7 +47,8 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         factors_: place of the samples of the fit (sample, factor).
         n_factors_: factors kept.
         live_: whether a factor explains anything (factor,); where none does, all samples lie at exactly 0.
-        remarks_: what must be known of this fit: that nothing was found, that a GPU could not fit these views.
+        remarks_: what must be known of this fit: that nothing was found, how many factors are dead, that a GPU
+            could not fit these views.
         elbo_: evidence lower bound, the first before the first iteration.
         n_iter_: iterations.
         total_explained_: share of each view's variance that all factors explain together.
@@ -119,9 +120,10 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
         self.learnt_ = learn(data.values, codes, replace(settings, engine=engine))
         self.measured_ = np.column_stack([~np.isnan(values).all(axis=1) for values in data.values.values()])
         self._describe()
-        self.remarks_ = [line for line in (engine.refusal, self._nothing()) if line]
-        for line in self.remarks_:
+        grave = [line for line in (engine.refusal, self._nothing()) if line]
+        for line in grave:
             warnings.warn(line, FitWarning, stacklevel=2)
+        self.remarks_ = grave + self._dead()
         if not self.learnt_.converged:
             warnings.warn(
                 f"the bound still changes after {config.max_iter} iterations; raise max_iter",
@@ -283,6 +285,14 @@ class Mofa(NamedViews, TransformerMixin, BaseEstimator):
             "found, all samples lie at 0, and a prediction from their places knows no more than how frequent the "
             "classes are"
         )
+
+    def _dead(self) -> list[str]:
+        """A line that counts the factors that were shut down beside others that live."""
+        dead = np.flatnonzero(~self.live_)
+        if not self.live_.any() or not len(dead):
+            return []
+        named = list_some([f"factor{number + 1}" for number in dead])
+        return [f"{len(dead)} of {len(self.live_)} factors explain nothing of any view ({named})"]
 
     def _codes(self, study: Any, n_samples: int) -> np.ndarray:
         if study is None:
