@@ -83,3 +83,20 @@ def test_every_extra_that_is_named_exists() -> None:
     for path in PAGES:
         for names in re.findall(r"pip install [^\n]*\[([a-z,]+)\]", path.read_text(encoding="utf-8")):
             assert set(names.split(",")) <= set(extras)
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "workflows").glob("*_acceptance.md")), ids=lambda page: page.name
+)
+def test_acceptance_pages_name_tests_that_there_are(page: Path) -> None:
+    """`test_x.py::y`, or `::y` after it, is function test_y of a file of that name; here of any that has it."""
+    known: dict[str, set[str]] = {"": set()}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        functions = re.findall(r"^def test_(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        known.setdefault(path.name, {""}).update(functions)
+        known[""].update(functions)
+    text = page.read_text(encoding="utf-8").replace("`test_x.py::y`", "")
+    named = set(re.findall(r"`(test_\w+\.py)(?:::(?:test_)?(\w+))?`", text)) | set(
+        re.findall(r"`()::(?:test_)?(\w+)`", text)
+    )
+    assert named and not [one for one in named if one[1] not in known.get(one[0], ())]
