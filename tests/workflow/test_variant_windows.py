@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -20,6 +22,7 @@ from chiasma.encode.variant_windows import genome_window, other_window, place
 from chiasma.io.genome import Genome
 from chiasma.io.variant_records import VariantRecords, read_variants
 from chiasma.workflow.variants.models import make_scorer
+from chiasma.workflow.variants.score import VariantOptions, score_variants
 from chiasma.workflow.variants.scores import Plan, score_alleles
 from chiasma.workflow.variants.summary import sign_probability
 
@@ -272,17 +275,14 @@ def test_real_files_without_a_header_are_read(data_dir: Path):
     assert len(clinvar) == 2000 and set(map(len, clinvar.ref)) == {1}
 
 
-@pytest.mark.realdata
-def test_the_trained_borzoi_on_the_eqtl_vcf_and_its_flipped_twin(data_dir: Path, tmp_path: Path):
-    import pandas as pd
-
+def trained_borzoi(data_dir: Path) -> torch.nn.Module:
+    """Calico's trained mini-Borzoi with the names and strand pairs of its tracks."""
     pytest.importorskip("h5py")
     from chiasma.io.keras_weights import read_keras_weights
     from chiasma.io.tracks import read_track_table
     from chiasma.methods.regulation.borzoi.config import mini
     from chiasma.methods.regulation.borzoi.model import build
     from chiasma.methods.regulation.borzoi.weights import convert
-    from chiasma.workflow.variants.score import VariantOptions, score_variants
 
     folder = data_dir / "sequence/mini_borzoi"
     state, _ = convert(read_keras_weights(folder / "eval/model.h5"), mini())
@@ -290,18 +290,52 @@ def test_the_trained_borzoi_on_the_eqtl_vcf_and_its_flipped_twin(data_dir: Path,
     model.load_state_dict(state)
     table = read_track_table(folder / "tiny/hg38/targets.txt", squash="new")
     model.columns, model.strand_pair = tuple(table.identifier), tuple(table.strand_pair.tolist())  # type: ignore[assignment]
+    return model
+
+
+def eqtl_scores(
+    model: torch.nn.Module, data_dir: Path, tmp_path: Path, rows: slice, *, both_strands: bool
+) -> dict[str, tuple[dict[str, Any], pd.DataFrame]]:
+    """Facts and scores of some alleles (rows after the first line) of the eQTL VCF, and of the one that is flipped."""
     found = {}
     for name in ("eqtl", "eqtl_flip"):
-        lines = (folder / f"snp/{name}.vcf").read_text().splitlines()
-        source = tmp_path / f"{name}.vcf"  # three of the eight, two of which share a window
-        source.write_text("\n".join([lines[0], *lines[3:6]]) + "\n")
-        options = VariantOptions(both_strands=False, logos=0)
+        lines = (data_dir / f"sequence/mini_borzoi/snp/{name}.vcf").read_text().splitlines()
+        source, out = tmp_path / f"{name}.vcf", tmp_path / f"{name}_scored.vcf.gz"
+        source.write_text("\n".join([lines[0], *lines[1:][rows]]) + "\n")
+        options = VariantOptions(both_strands=both_strands, logos=0)
         fasta = data_dir / "sequence/genomes/hg38_1m.fa.gz"
-        out = tmp_path / f"{name}_scored.vcf.gz"
         facts = score_variants([model], source, fasta=fasta, output=out, options=options)
+        found[name] = facts, pd.read_parquet(tmp_path / f"{name}_scored.parquet")
+    return found
+
+
+def effects_of(scores: pd.DataFrame) -> np.ndarray:
+    """Effects (allele, track)."""
+    return scores[[column for column in scores if column.startswith("effect_")]].to_numpy()
+
+
+@pytest.mark.realdata
+def test_the_trained_borzoi_on_the_eqtl_vcf_and_its_flipped_twin(data_dir: Path, tmp_path: Path):
+    # three of the eight, two of which share a window
+    found = eqtl_scores(trained_borzoi(data_dir), data_dir, tmp_path, slice(2, 5), both_strands=False)
+    for name, (facts, scores) in found.items():
         assert facts["scored"] == 3 and facts["reference_windows"] == 1
-        scores = pd.read_parquet(tmp_path / f"{name}_scored.parquet")
-        found[name] = scores[[column for column in scores if column.startswith("effect_")]].to_numpy()
         assert set(scores["status"]) == {"SWAPPED" if name == "eqtl_flip" else "SCORED"}
-    np.testing.assert_array_equal(found["eqtl"], -found["eqtl_flip"])
-    assert found["eqtl"].shape == (3, 74) and np.abs(found["eqtl"]).max() > 0.05
+    here, there = (effects_of(scores) for _, scores in found.values())
+    np.testing.assert_array_equal(here, -there)
+    assert here.shape == (3, 74) and np.abs(here).max() > 0.05
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_the_trained_borzoi_on_all_eqtls_both_strands(data_dir: Path, tmp_path: Path):
+    """The table of docs/workflows/variants.md."""
+    found = eqtl_scores(trained_borzoi(data_dir), data_dir, tmp_path, slice(None), both_strands=True)
+    for name, (facts, scores) in found.items():
+        assert facts["scored"] == len(scores) == 8
+        assert set(scores["status"]) == {"SWAPPED" if name == "eqtl_flip" else "SCORED"}
+    facts, scores = found["eqtl"]
+    np.testing.assert_array_equal(effects_of(scores), -effects_of(found["eqtl_flip"][1]))
+    page = (Path(__file__).parents[2] / "docs/workflows/variants.md").read_text()
+    for row in facts["strongest"]:
+        assert f"{row['name']} {row['output']} {row['effect']:.3f} {row['sd']:.3f}" in " ".join(page.split()), row
