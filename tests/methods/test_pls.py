@@ -174,6 +174,7 @@ def test_equal_views_are_judged_by_the_correlation_of_held_out_variates():
     model = Pls(mode="canonical", perf_repeats=1, perf_folds=5).fit(x, groups=groups)
     fold = view_folds(60, model._config(), groups)[0]
     assert all(len(np.unique(fold[groups == unit])) == 1 for unit in range(20))
+    assert view_folds(60, model._config(), np.zeros(60)) is None  # one unit, which no fold divides
     scores = np.empty((2, 60, 2))
     for number in range(5):
         held = fold == number

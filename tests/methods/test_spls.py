@@ -85,6 +85,13 @@ def test_one_number_given_the_other_tuned():
     assert model.keep_x_ == (6, 6) and set(model.keep_y_) <= {3, 5}
 
 
+def test_one_unit_is_not_divided():
+    data = example(4)
+    model = Spls(tune_grid=(3, 9, 5), perf_repeats=2, keep_x=6).fit(data.x, groups=np.zeros(60))
+    assert model.keep_x_ == (6, 6) and model.keep_y_ == (5, 5)  # the middle of the grid
+    assert model.tuning_ is None and model.perf_ is None
+
+
 @pytest.mark.parametrize("config", [tiny(), Config(tune_grid=(3, 8))], ids=str)
 def test_state_goes_round(config):
     data = example(2)

@@ -11,13 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chiasma.core.cards import find_card
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix, Views
 from chiasma.fit import contracts
 from chiasma.methods.omics.autoencoder import model as autoencoder
 from chiasma.methods.omics.mofa import model as mofa
+from chiasma.workflow.evaluating.layout_stability import layout_stability
+from chiasma.workflow.fitting.cross_validate import cross_validate_files
 from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.fitting.head import Headed
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.prepare import prepare
+from chiasma.workflow.method import load_method
 
 QUIET = {"rivals": False, "explain": False, "draws": 100, "folds": 3, "repeats": 1}
 
@@ -63,6 +69,7 @@ def noise(tmp_path: Path) -> dict[str, Path]:
     return paths
 
 
+@pytest.mark.filterwarnings("ignore::chiasma.core.errors.FitWarning")  # mofa finds nothing in noise, and says so
 @pytest.mark.parametrize("name", ["mofa", "autoencoder"])
 @pytest.mark.parametrize("labelled", [False, True])
 def test_the_option_reaches_the_fit(name, labelled, noise, tmp_path, monkeypatch):
@@ -78,6 +85,15 @@ def test_the_option_reaches_the_fit(name, labelled, noise, tmp_path, monkeypatch
     inputs = {"view": {key: noise[key] for key in "ab"}, **({"labels": noise["labels"]} if labelled else {})}
     options = {**QUIET, "device": "cpu"}
     fit(name, inputs, preset="tiny", config={}, options=options, output=tmp_path / "run")
+    assert told and set(told) == {"cpu"}
+    told.clear()
+    if labelled:
+        asked = {"device": "cpu", "folds": 2, "repeats": 1}
+        cross_validate_files(name, inputs, preset="tiny", options=asked)
+    else:
+        one = {"view": inputs["view"]}
+        data = prepare(find_card(name), load_method(name).configure(preset="tiny"), one, FitOptions()).dataset
+        layout_stability([name], data, seeds=(1, 2), preset="tiny", device="cpu")
     assert told and set(told) == {"cpu"}
 
 

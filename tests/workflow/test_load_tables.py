@@ -120,6 +120,11 @@ def test_refusals(files):
     write_matrix(files / "apart.csv", matrix("y", "h1"))
     with pytest.raises(MismatchError, match="no sample is in every view"):
         load_views({"rna": files / "rna.csv", "apart": files / "apart.csv"}, labels, seed=1)
+    empty = matrix("a b", "h1 h2")
+    write_matrix(files / "empty.csv", Matrix(np.full_like(empty.values, np.nan), empty.samples, empty.features))
+    with pytest.raises(MismatchError, match="no sample has a value") as raised:
+        load_views({"rna": files / "empty.csv"}, None, seed=1)
+    assert "one measured value or more" in str(raised.value) and "all views" not in str(raised.value)
     with pytest.raises(UsageError, match="half of a test set"):
         load_views(views_of(files), labels, seed=1, test_views={"rna": files / "rna_test.csv"})
     test = {"test_views": {"rna": files / "rna.csv"}, "test_labels": labels}

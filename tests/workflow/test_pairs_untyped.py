@@ -54,7 +54,7 @@ def test_sets_are_aligned_without_types(method: str, files: dict[str, Path], tmp
         "neighbours_kept",
     }
     assert 0.15 < after["neighbours_kept"]["value"] < 1 and before["neighbours_kept"]["value"] == 1
-    assert "mixes the sets" in result.verdict and result.report is not None
+    assert "the sets mix more than before" in result.verdict and result.report is not None
     written = {one.name for one in (result.path / "integrated").iterdir()}
     assert "query_types.parquet" not in written and {"cells.parquet", "mixing.json"} <= written
     notes = read_json(result.path / "provenance.json")
@@ -64,6 +64,22 @@ def test_sets_are_aligned_without_types(method: str, files: dict[str, Path], tmp
     key = method.replace("-", "_")
     np.testing.assert_allclose(columns[f"{key}1"], cells["after1"][80:], atol=1e-9)
     assert pd.read_csv(tmp_path / "places.csv").shape == (70, len(columns))
+
+
+def test_sets_that_mix_less_than_before_are_said_to(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both sets are from one experiment, and there is nothing to align."""
+    cells = pd.read_csv(files["reference"], index_col=0)
+    halves = {"reference": cells.iloc[:, ::2], "query": cells.iloc[:, 1::2]}
+    inputs = {name: tmp_path / f"{name}.csv" for name in halves}
+    for name, table in halves.items():
+        table.to_csv(inputs[name])
+    result = fit("cca-anchors", inputs, output=tmp_path / "r", preset="tiny", options=QUIET)
+    after, before = result.metrics["test"]["ilisi"]["value"], result.metrics["baselines"]["unaligned"]["ilisi"]["value"]
+    assert after < before
+    told = f"the sets mix less than before, {before:.3f} to {after:.3f}"
+    assert told in result.verdict and told in capsys.readouterr().err
 
 
 def test_methods_without_types_stand_side_by_side_without_a_winner(files: dict[str, Path], tmp_path: Path) -> None:

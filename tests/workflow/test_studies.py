@@ -108,6 +108,21 @@ def test_methods_beside_mint_are_not_told(paths: dict[str, Path], tmp_path: Path
     assert value["mint"] > 0.9 > value["spls-da"]  # in folds of studies never seen
 
 
+def test_two_studies_that_are_not_to_be_divided(paths: dict[str, Path], tmp_path: Path) -> None:
+    """One to learn from and one to test on leave none to cross-validate with: every refusal names a way out."""
+    for name in ("x", "about"):
+        table = pd.read_csv(paths[name], index_col=0)
+        about = pd.read_csv(paths["about"], index_col=0)
+        table[about["study"].isin(["Li", "Ng"])].to_csv(tmp_path / f"{name}.csv")
+    study = f"{tmp_path / 'about.csv'}:study"
+    asked = ("fit", "mint", tmp_path / "x.csv", "--labels", f"{tmp_path / 'about.csv'}:class", "--study", study, *QUICK)
+    answer = call(*asked, "--groups", study, *UNDIVIDED, "-o", tmp_path / "empty")
+    assert answer.code == 3 and "--test-fraction 0.5" in answer.err and "--valid-fraction 0" not in answer.err
+    answer = call(*asked, "--groups", study, *UNDIVIDED, "--test-fraction", 0.5, "-o", tmp_path / "one")
+    assert answer.code == 3 and "too small to be cross-validated" in answer.err and "without --groups" in answer.err
+    done(*asked, *UNDIVIDED, "-o", tmp_path / "run")
+
+
 def test_what_is_wrong_with_studies_is_named(paths: dict[str, Path], tmp_path: Path) -> None:
     asked = ("fit", "mint", paths["x"], *labels(paths), *QUICK, "-o", tmp_path / "run")
     answer = call(*asked, "--study", f"{paths['short']}:study")

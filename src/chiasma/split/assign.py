@@ -68,11 +68,12 @@ def assign(
         failure = _failure(dataset, part, fractions)
         if not failure:
             return part
+    spare = [f"--{name}-fraction 0" for name in ("valid", "calibration") if fractions.get(name, 0.0) > 0]
     raise InsufficientDataError(
         f"cannot divide {len(dataset)} examples in {len(labels)} indivisible blocks: {failure}",
         where="split",
         expected="both classes (and every genome) in train and test, every part with examples",
-        do="ask for other fractions (--valid-fraction 0 --calibration-fraction 0), or another --split",
+        do=f"ask for other fractions ({' '.join(spare) or '--test-fraction 0.5'}), or another --split",
     )
 
 

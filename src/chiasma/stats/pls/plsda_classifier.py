@@ -19,7 +19,7 @@ from chiasma.stats.pls.block_plsda import BlockPlsda, PlsdaRules, fit_block_plsd
 from chiasma.stats.pls.block_summary import RESPONSE, explained_variance
 from chiasma.stats.pls.block_tuning import TuningRules, tune_keep, tuning_folds
 from chiasma.stats.pls.plsda_prediction import Verdict, decide
-from chiasma.stats.pls.plsda_state import from_arrays, to_arrays
+from chiasma.stats.pls.plsda_state import from_arrays, selected_rows, to_arrays
 from chiasma.stats.principal_components import feature_correlations
 
 if TYPE_CHECKING:
@@ -163,6 +163,42 @@ class PlsdaClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, MatrixC
     @property
     def _n_features_out(self) -> int:
         return self.model_.n_components
+
+
+class SparsePlsda(PlsdaClassifier):
+    """Base of the discriminant analyses that keep few features at each component; made to be subclassed.
+
+    Attributes:
+        keep_x_: features kept at each component, given or tuned.
+        tuning_errors_: for each component, balanced error rate by number of kept features; None if not tuned.
+        profile_: mean of every scaled feature in every class (class, feature).
+    """
+
+    keep_x_: tuple[int, ...]
+    tuning_errors_: list[dict[int, float]] | None
+    profile_: np.ndarray
+
+    def selected(self) -> list[dict[str, Any]]:
+        """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
+        return selected_rows(self.model_, {VIEW: self.feature_names()}, {VIEW: self.profile_}, self.classes_)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything fitted, as named arrays and JSON-ready facts."""
+        arrays, facts = super().state()
+        errors = self.tuning_errors_
+        tuning = None if errors is None else [[list(pair) for pair in table.items()] for table in errors]
+        arrays["profile"] = np.ascontiguousarray(self.profile_)
+        return arrays, facts | {"keep_x": list(self.keep_x_), "tuning": tuning}
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
+        """The estimator that `state` was taken from."""
+        self = super().from_state(config, arrays, meta)
+        self.keep_x_ = tuple(meta["keep_x"])
+        tuning = meta["tuning"]
+        self.tuning_errors_ = None if tuning is None else [{int(k): float(e) for k, e in table} for table in tuning]
+        self.profile_ = arrays["profile"]
+        return self
 
 
 def make_rules(config: Any, keep: tuple[int, ...] | int, n_features: int, *, init: Any = "svd") -> PlsdaRules:

@@ -57,8 +57,6 @@ def view_folds(n_samples: int, config: Any, groups: Any) -> list[np.ndarray] | N
         groups: unit of each sample (sample,) that no fold divides, or None.
     """
     units = n_samples if groups is None else len(np.unique(groups))
-    if groups is not None and units < 2:
-        groups, units = None, n_samples
     n_folds = min(config.perf_folds, units)
     if config.perf_repeats == 0 or n_folds < 2:
         return None

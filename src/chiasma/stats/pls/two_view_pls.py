@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,6 +27,10 @@ from chiasma.stats.views import Arrays, ViewsError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from chiasma.data.results import Figure
+
+    Drawn = dict[str, tuple[Figure, pd.DataFrame]]
 
 TIE = np.array([[0.0, 1.0], [1.0, 0.0]])
 """The design of two views tied to each other."""
@@ -93,6 +97,12 @@ class TwoViewPls(ComponentViews):
         n_components = self._n_features_out if tables else 0
         index = pd.MultiIndex.from_product([range(1, n_components + 1), names], names=["component", "feature"])
         return pd.DataFrame({name: table.ravel() for name, table in tables.items()}, index=index).reset_index()
+
+    def _drawn(self, view_figures: Callable[..., Drawn], component_quality: Callable[..., Any]) -> Drawn:
+        """`figures` of a subclass, by the functions that draw; the second where `perf_repeats` asked for figures."""
+        variates = {name: view.variates for name, view in self.fitted_.items()}
+        drawn = view_figures(self.correlations(), self.explained(), variates)
+        return drawn if self.perf_ is None else drawn | {"component_quality": component_quality(self.perf_.rows)}
 
     def _judge(self, data: Arrays, config: Any, groups: Any) -> TwoViewPerf | None:
         """What `perf_` holds; `groups` is the unit of each sample (sample,), which no fold divides."""

@@ -112,7 +112,10 @@ def _stability(jobs: Mapping[str, Job], options: FitOptions) -> list[dict[str, A
         own = {job.method.name: job.config.model_dump()}
         seeds = range(options.seed, options.seed + options.stability)
         measured: Any = data.x if job.options.views or whole is None else whole
-        rows = layout_stability([job.method.name], data, seeds=seeds, configs=own, measured=measured).to_dict("records")
+        table = layout_stability(
+            [job.method.name], data, seeds=seeds, configs=own, measured=measured, device=options.device
+        )
+        rows = table.to_dict("records")
         about = {"method": name, "measured in": _space(job, measured)}
         found += [{str(key): value for key, value in row.items()} | about for row in rows]
     return found

@@ -33,6 +33,7 @@ def layout_stability(
     configs: Mapping[str, Mapping[str, Any]] | None = None,
     preset: str = "default",
     measured: Matrix | Views | None = None,
+    device: str = "auto",
 ) -> pd.DataFrame:
     """Fit each method once a seed to all samples, and once a seed to a random four fifths of them.
 
@@ -45,6 +46,7 @@ def layout_stability(
         preset: of every method.
         measured: what neighbourhoods and distances are compared with, over the samples of `data`, features standardised
             and each view of the same weight; by default what `data` holds.
+        device: auto, cpu, cuda or mps, for methods that train on one.
 
     Returns:
         Rows of method, over ("seeds" or "subsamples"), and means over fits: trustworthiness, continuity,
@@ -64,7 +66,10 @@ def layout_stability(
         for over in ("seeds", "subsamples"):
             members = [everyone if over == "seeds" else _subsample(len(data), seed) for seed in seeds]
             config = dict((configs or {}).get(name, {}))
-            placed = [_embed(name, data.take(who), seed, config, preset=preset) for seed, who in zip(seeds, members)]
+            placed = [
+                _embed(name, data.take(who), seed, config, preset=preset, device=device)
+                for seed, who in zip(seeds, members)
+            ]
             space = measured if measured is not None else data.x
             assert isinstance(space, Matrix | Views)
             found = [(_beside(space.take(who)).values, factors) for factors, who in zip(placed, members)]
@@ -77,7 +82,7 @@ def _subsample(n: int, seed: int) -> np.ndarray:
     return np.sort(kept)
 
 
-def _embed(name: str, data: Dataset, seed: int, config: dict[str, Any], *, preset: str) -> np.ndarray:
+def _embed(name: str, data: Dataset, seed: int, config: dict[str, Any], *, preset: str, device: str) -> np.ndarray:
     """Factors (sample, factor)."""
     method = load_method(name)
     if not method.card.represents:
@@ -92,7 +97,8 @@ def _embed(name: str, data: Dataset, seed: int, config: dict[str, Any], *, prese
         x = Views({"matrix": data.x})
     frames = as_frames(x)
     given = Dataset(data.ids, x, data.target, data.unit, data.unit_name, data.columns)
-    fit_representation(model, given, frames, procedure=method.card.contract == "procedure", seed=seed)
+    procedure = method.card.contract == "procedure"
+    fit_representation(model, given, frames, procedure=procedure, seed=seed, device=device)
     return factors_of(model, frames, study=data.columns.get(STUDY))
 
 

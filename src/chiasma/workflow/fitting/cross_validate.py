@@ -207,7 +207,7 @@ def cross_validate_files(
     preset: str = "default",
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Cross-validate a matrix method on the train files; `folds`, `repeats` and `seed` may stand in `options`.
+    """Cross-validate a matrix method on the train files, by `folds`, `repeats`, `seed` and `device` of `options`.
 
     A test set among the inputs is left alone.
     """
@@ -227,8 +227,9 @@ def cross_validate_files(
         data, _ = load_matrix(given["matrix"], given["labels"], seed=seed, groups=given.get("groups"))
     data = add_study(data, loaded.card, given)
     chosen = loaded.configure(config, preset=preset)
+    device = str(settings.get("device", "auto"))
     found = cross_validate(
-        lambda: build_model(loaded, chosen, classes=True, seed=seed),
+        lambda: build_model(loaded, chosen, classes=True, seed=seed, device=device),
         data,
         seed=seed,
         folds=int(settings.get("folds", 10)),
@@ -242,11 +243,14 @@ def _smallest_class(data: Dataset) -> int:
     counts = [len(np.unique(data.unit[codes == code])) for code in range(data.target.n_outputs)]
     fewest = int(np.argmin(counts))
     if counts[fewest] < 2:
+        grouped = len(np.unique(data.unit)) < len(data)
         raise InsufficientDataError(
             "a class is too small to be cross-validated",
             where=data.target.names[fewest],
             got=f"{counts[fewest]} {data.unit_name}",
             expected="two or more",
+            do=f"{'fit without --groups, or ' if grouped else ''}bring more: this class is in one {data.unit_name} of "
+            "what is left to learn from",
         )
     return counts[fewest]
 

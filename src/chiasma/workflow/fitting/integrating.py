@@ -63,6 +63,8 @@ def integrate(fitted: Fitted, inputs: Mapping[str, Any], *, folder: Path) -> Non
         print(f"{asked} components were asked for, {found} found: the smaller set holds no more", file=sys.stderr)
     sets = _set_names(cells, same_sets=getattr(fitted.config, "same_sets", False))
     figures = mixing_figures(aligned, sets, types)
+    if figures["after"]["ilisi"] < figures["before"]["ilisi"]:
+        print(f"{_mixes(figures)}: where sets do not differ, there is nothing to align", file=sys.stderr)
     record = {**figures, "alignment": aligned.facts}
     if pair.values is not None:
         record["imputation"] = impute(fitted, pair, query, aligned, folder=out)
@@ -118,7 +120,7 @@ def _write_figures(folder: Path, fitted: Fitted, figures: Mapping[str, Any]) -> 
     conditions = {"seed": fitted.model.seed_, "unit_name": "cell", "n": figures["cells"]}
     write_json(folder / "metrics.json", {**document, "conditions": conditions})
     verdict = (
-        f"{name} mixes the sets from {before['ilisi']:.3f} to {after['ilisi']:.3f} (ilisi, 0 apart to 1 mixed), and "
+        f"{name}: {_mixes(figures)} (ilisi, 0 apart to 1 mixed), and "
         f"{after['neighbours_kept']:.3f} of each cell's {NEAR} nearest neighbours in its own set stay."
     )
     limits = [
@@ -127,6 +129,12 @@ def _write_figures(folder: Path, fitted: Fitted, figures: Mapping[str, Any]) -> 
     ]
     record = {"method": name, "cost": {name: read_json(folder / "cost.json")}, "primary": "ilisi", "pairs": []}
     write_json(folder / "compare.json", {**record, "verdict": verdict, "may_not_claim": limits})
+
+
+def _mixes(figures: Mapping[str, Any]) -> str:
+    """Whether the sets mix more or less than before, in words."""
+    before, after = (figures[name]["ilisi"] for name in ("before", "after"))
+    return f"the sets mix {'less' if after < before else 'more'} than before, {before:.3f} to {after:.3f}"
 
 
 def _set_names(cells: Mapping[str, list[str]], *, same_sets: bool) -> list[str]:

@@ -260,10 +260,14 @@ def _members(
             _skip(skips, reason, [name for name in labelled if name not in members])
         kept = [name for name in labelled if all(name in members for members in have.values())]
     if not kept:
+        got = "; ".join(f"{name}: {list_some(block.samples, most=2)}" for name, block in blocks.items())
+        if len(have) > 1 and not partial and measured:
+            raise MismatchError("no sample is in every view", got=got, expected="the same sample ids in all views")
         raise MismatchError(
-            "no sample is in every view" if len(have) > 1 and not partial else "no sample has a value",
-            got="; ".join(f"{name}: {list_some(block.samples, most=2)}" for name, block in blocks.items()),
-            expected="the same sample ids in all views",
+            "no sample has a value",
+            got=f"{got}: {len(labelled)} samples, every value missing",
+            expected="one measured value or more in a row",
+            do="look whether the file holds numbers, and how it marks what is missing",
         )
     return np.asarray(kept, dtype=object)
 

@@ -14,9 +14,9 @@ from chiasma.stats.pls.block_plsda import PlsdaRules
 from chiasma.stats.pls.block_scaling import Scaling, StudyScaling, learn_study_scaling
 from chiasma.stats.pls.block_summary import correlations
 from chiasma.stats.pls.block_tuning import TuningRules, tune_keep
-from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules
+from chiasma.stats.pls.plsda_classifier import SparsePlsda, make_rules
 from chiasma.stats.pls.plsda_prediction import Verdict, decide
-from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
+from chiasma.stats.pls.plsda_state import class_profiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,18 +31,15 @@ class StudiesError(InsufficientDataError, ValueError):
     """Studies that cannot be scaled by themselves; also a ValueError, as scikit-learn expects of an estimator."""
 
 
-class Mint(PlsdaClassifier):
+class Mint(SparsePlsda):
     """Sparse components that tell classes apart in every one of several studies, whatever sets the studies apart.
 
     The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. Further fitted
-    attributes are those of `PlsdaClassifier`; its variates are those of the samples scaled in their studies.
+    attributes are those of `PlsdaClassifier` and `SparsePlsda`; variates are those of the samples scaled in their
+    studies, and tuning errors are over left-out studies.
 
     Attributes:
         scaling_: of each study, and the common one.
-        keep_x_: features kept at each component, given or tuned.
-        tuning_errors_: for each component, balanced error rate over left-out studies by number of kept features;
-            None if not tuned.
-        profile_: mean of every scaled feature in every class (class, feature).
         partial_correlations_: of the class's variate with that of the samples of each study (study, component): a
             study in which a component does not hold stands out.
     """
@@ -138,11 +135,6 @@ class Mint(PlsdaClassifier):
             values = self.scaling_.bring(values, names, scale=config.scale)
         return decide(self.model_, {VIEW: values}, distance=config.distance)
 
-    def selected(self) -> list[dict[str, Any]]:
-        """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
-        names = self.feature_names()
-        return selected_rows(self.model_, {VIEW: names}, {VIEW: self.profile_}, self.classes_)
-
     def partial(self) -> pd.DataFrame:
         """How well each component holds in each study: correlation of variates with the class's (study, component)."""
         import pandas as pd
@@ -163,19 +155,14 @@ class Mint(PlsdaClassifier):
         studies = list(self.scaling_.studies.values())
         arrays |= {"study/mean": np.stack([own.mean for own in studies]), "study/sd": np.stack([o.sd for o in studies])}
         arrays |= {"pooled/mean": self.scaling_.pooled.mean, "pooled/sd": self.scaling_.pooled.sd}
-        arrays |= {"profile": np.ascontiguousarray(self.profile_), "partial": self.partial_correlations_}
-        errors = self.tuning_errors_
-        tuning = None if errors is None else [[list(pair) for pair in table.items()] for table in errors]
-        return arrays, facts | {"keep_x": list(self.keep_x_), "tuning": tuning, "studies": list(self.scaling_.studies)}
+        arrays["partial"] = self.partial_correlations_
+        return arrays, facts | {"studies": list(self.scaling_.studies)}
 
     @classmethod
     def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
         """The estimator that `state` was taken from."""
         self = super().from_state(config, arrays, meta)
-        self.keep_x_ = tuple(meta["keep_x"])
-        tuning = meta["tuning"]
-        self.tuning_errors_ = None if tuning is None else [{int(k): float(e) for k, e in table} for table in tuning]
-        self.profile_, self.partial_correlations_ = arrays["profile"], arrays["partial"]
+        self.partial_correlations_ = arrays["partial"]
         each = zip(meta["studies"], arrays["study/mean"], arrays["study/sd"])
         pooled = Scaling(arrays["pooled/mean"], arrays["pooled/sd"])
         self.scaling_ = StudyScaling(pooled, {name: Scaling(mean, sd) for name, mean, sd in each})

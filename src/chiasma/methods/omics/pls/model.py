@@ -70,9 +70,7 @@ class Pls(TwoViewPls):
         from chiasma.plot.component_figures import view_figures
         from chiasma.plot.component_quality import component_quality
 
-        variates = {name: view.variates for name, view in self.fitted_.items()}
-        drawn = view_figures(self.correlations(), self.explained(), variates)
-        return drawn if self.perf_ is None else drawn | {"component_quality": component_quality(self.perf_.rows)}
+        return self._drawn(view_figures, component_quality)
 
 
 def build(config: Config) -> Pls:

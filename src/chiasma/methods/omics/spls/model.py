@@ -30,7 +30,8 @@ class Spls(TwoViewPls):
     are passed over. Further fitted attributes are those of `TwoViewPls`.
 
     Attributes:
-        keep_x_, keep_y_: features kept at each component of predictor and response, given or tuned.
+        keep_x_, keep_y_: features kept at each component of predictor and response, given or tuned; the middle of the
+            grid where `groups` is one unit.
         tuning_: for each component, held-out correlation of the variates by numbers kept; None if not tuned.
     """
 
@@ -104,12 +105,18 @@ class Spls(TwoViewPls):
         return self
 
     def _tune(self, config: Config, data: Arrays, keep: list[Any], groups: Any) -> tuple[list[Any], Any]:
-        """Numbers kept of both views; one that is given is the same candidate at every component, its largest."""
+        """Numbers kept of both views; one that is given is the same candidate at every component, its largest.
+
+        Where there is one unit only, which no fold divides, the middle of the grid, and None for what was tried.
+        """
+        units = data.n_samples if groups is None else len(np.unique(groups))
+        if units < 2:
+            middle = (sorted(config.tune_grid)[len(config.tune_grid) // 2],) * config.ncomp
+            return [middle if given is None else given for given in keep], None
         response = self._response(config.response)
         order = [*(name for name in self.views_ if name != response), response]
         grids = [config.tune_grid if given is None else (max(given),) for given in keep]
         nobody = np.zeros(data.n_samples, dtype=np.int64)
-        groups = None if groups is None or len(np.unique(groups)) < 2 else groups
         fold = stratified_folds(nobody, config.tune_folds, random=generator(config.random_state, "tune"), unit=groups)
         chosen, worth = tune_two_views(
             (data.values[order[0]], data.values[order[1]]),
@@ -137,9 +144,7 @@ class Spls(TwoViewPls):
         from chiasma.plot.component_figures import view_figures
         from chiasma.plot.component_quality import component_quality
 
-        variates = {name: view.variates for name, view in self.fitted_.items()}
-        drawn = view_figures(self.correlations(), self.explained(), variates)
-        return drawn if self.perf_ is None else drawn | {"component_quality": component_quality(self.perf_.rows)}
+        return self._drawn(view_figures, component_quality)
 
 
 def build(config: Config) -> Spls:

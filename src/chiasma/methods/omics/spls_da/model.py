@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,8 +10,8 @@ from chiasma.methods.omics.spls_da.config import Config
 from chiasma.stats.matrix_input import VIEW
 from chiasma.stats.pls.block_perf import perf_folds
 from chiasma.stats.pls.block_plsda import PlsdaRules
-from chiasma.stats.pls.plsda_classifier import PlsdaClassifier, make_rules, tune_one_block
-from chiasma.stats.pls.plsda_state import class_profiles, selected_rows
+from chiasma.stats.pls.plsda_classifier import SparsePlsda, make_rules, tune_one_block
+from chiasma.stats.pls.plsda_state import class_profiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,16 +19,11 @@ if TYPE_CHECKING:
     from chiasma.data.results import Figure
 
 
-class SplsDa(PlsdaClassifier):
+class SplsDa(SparsePlsda):
     """Sparse components of one matrix that tell classes apart.
 
     The parameters are the fields of `Config`, which says what they mean; they are validated in `fit`. Further fitted
-    attributes are those of `PlsdaClassifier`.
-
-    Attributes:
-        keep_x_: features kept at each component, given or tuned.
-        tuning_errors_: for each component, balanced error rate by number of kept features; None if not tuned.
-        profile_: mean of every scaled feature in every class (class, feature).
+    attributes are those of `PlsdaClassifier` and `SparsePlsda`.
     """
 
     config_class = Config
@@ -93,36 +87,11 @@ class SplsDa(PlsdaClassifier):
         self._judge(values, codes, nested, folds=perf_folds(codes, config, groups))
         return self
 
-    def selected(self) -> list[dict[str, Any]]:
-        """Selected features as rows: view, component, rank, feature, loading, class in which it is highest."""
-        names = self.feature_names()
-        return selected_rows(self.model_, {VIEW: names}, {VIEW: self.profile_}, self.classes_)
-
     def figures(self) -> dict[str, tuple[Figure, pd.DataFrame]]:
         """Variance explained and circle of correlations, each with its table; errors by component if asked for."""
         from chiasma.plot.component_figures import matrix_figures
 
         return matrix_figures(self.correlations(), self.explained(), errors=self.perf_)
-
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Everything fitted, as named arrays and JSON-ready facts."""
-        arrays, facts = super().state()
-        errors = self.tuning_errors_
-        tuning = None if errors is None else [[list(pair) for pair in table.items()] for table in errors]
-        return arrays | {"profile": np.ascontiguousarray(self.profile_)}, facts | {
-            "keep_x": list(self.keep_x_),
-            "tuning": tuning,
-        }
-
-    @classmethod
-    def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
-        """The estimator that `state` was taken from."""
-        self = super().from_state(config, arrays, meta)
-        self.keep_x_ = tuple(meta["keep_x"])
-        tuning = meta["tuning"]
-        self.tuning_errors_ = None if tuning is None else [{int(k): float(e) for k, e in table} for table in tuning]
-        self.profile_ = arrays["profile"]
-        return self
 
 
 def _tuned(
