@@ -57,6 +57,29 @@ def test_bad_input(tmp_path):
         load_haplotypes(tmp_path / "few.trees", tiny().replace(haplotypes=(4,)), target=TARGET, choice=short)
 
 
+def test_sites_with_missing_genotypes_are_left_out_as_simulations_have_none(tmp_path):
+    ts = simulate()
+    with open(tmp_path / "x.vcf", "w") as handle:
+        ts.write_vcf(handle, position_transform=lambda p: np.asarray(p, int) + 1)
+    lines = (tmp_path / "x.vcf").read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    for i in range(first, len(lines), 4):  # of everyone, whoever is drawn
+        lines[i] = "\t".join(lines[i].split("\t")[:9] + [".|."] + [".|1"] * 9)
+    (tmp_path / "holes.vcf").write_text("\n".join(lines) + "\n")
+    data, _ = load_haplotypes(tmp_path / "holes.vcf", tiny(), target=TARGET, seed=3)
+    few = [line for i, line in enumerate(lines) if i < first or (i - first) % 4]
+    (tmp_path / "without.vcf").write_text("\n".join(few) + "\n")
+    without, _ = load_haplotypes(tmp_path / "without.vcf", tiny(), target=TARGET, seed=3)
+    assert not any("missing" in skip.reason for skip in without.skips)
+    for one, other in zip(data.x, without.x, strict=True):
+        assert one["alleles"].min() == 0 and all(np.array_equal(one[name], other[name]) for name in one)
+    for i in range(first, len(lines)):
+        lines[i] = "\t".join(lines[i].split("\t")[:9] + [".|1", "0|."] * 5)
+    (tmp_path / "all.vcf").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InsufficientDataError, match=r"sites with missing genotypes[\s\S]*impute"):
+        load_haplotypes(tmp_path / "all.vcf", tiny(), target=TARGET)
+
+
 def test_the_regions_tested_on_do_not_depend_on_the_budget():
     small, large = (tiny().replace(train_examples=number) for number in (8, 30))
     (one, split), (other, larger) = load_simulations(small, seed=5), load_simulations(large, seed=5)

@@ -144,7 +144,7 @@ def test_missing_alleles_leave_haplotype_scans_only(tmp_path: Path) -> None:
     settings = tiny_partial().replace(sweeps=config().sweeps)
     target = replace(TARGET, names=partial_examples.CLASSES)
     data, _ = load_scan(path, settings, target=target, choice=GenotypeChoice(ancestral="AA"))
-    assert [skip.count for skip in data.skips if "missing alleles" in skip.reason] == [1]
+    assert [skip.count for skip in data.skips if "missing genotypes" in skip.reason] == [1]
     assert {"grid", "scores", "frequency", "bounds"} <= set(data.x[0])
     assert not runs(path, config()).skips
 

@@ -13,7 +13,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset, Skip, Target
-from chiasma.data.haplotypes import Haplotypes
+from chiasma.data.haplotypes import MISSING, Haplotypes
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.simulated import Simulated
 from chiasma.encode.haplotypes import Window, iter_windows, segregating
@@ -63,8 +63,9 @@ def load_haplotypes(
 ) -> tuple[Dataset, Intervals]:
     """Windows of real haplotypes, as long as the simulated regions, for the encoder that training used.
 
-    Windows with fewer than FEWEST_SITES segregating sites, those that a mask leaves less than LEAST_ACCESSIBLE of, and
-    those that reach by a step or more beyond the data are skipped and counted. `trained` draws as many haplotypes as
+    Simulations have no missing alleles: sites with one are left out and counted. Windows with fewer than FEWEST_SITES
+    segregating sites, those that a mask leaves less than LEAST_ACCESSIBLE of, and those that reach by a step or more
+    beyond the data are skipped and counted. `trained` draws as many haplotypes as
     the network was trained with, the same for all windows, from `seed`; a network sees other numbers of rare variants
     in other numbers of haplotypes, so `all` is for networks trained on about as many.
 
@@ -91,17 +92,18 @@ def load_haplotypes(
         require_polarised(found.read, path)
     sizes = examples.sample_sizes(config)
     kept, note = choose_rows(found.read.haplotypes, sizes, seed, haplotypes=haplotypes, where=path)
-    kept = kept.take_sites(np.flatnonzero(segregating(kept.alleles)))
+    kept, missing = whole_sites(kept.take_sites(np.flatnonzero(segregating(kept.alleles))))
     design = examples.design(config)
     length, step = design.length, getattr(design, "step", None)
     used, columns, few = _usable_windows(found, kept, length, step)
-    skips = (*found.read.skips, *few)
+    skips = (*found.read.skips, *missing, *few)
     if not used:
         raise InsufficientDataError(
             "no window can be used",
             where=path,
             got="; ".join(map(str, skips)) or f"a region of {kept.length:,.0f} bases",
             expected=f"windows of {length:,.0f} bases with {FEWEST_SITES} or more segregating sites",
+            do="impute the missing genotypes first, for instance with Beagle" if missing else None,
         )
     intervals = make_intervals(
         [kept.contig] * len(used), columns["start"], columns["end"], columns={"n_sites": columns["n_sites"]}
@@ -144,6 +146,16 @@ def _usable_windows(
             skips.append(Skip(reason, int(which.sum()), tuple(names)))
     use = np.flatnonzero(~hidden & ~beyond & ~few)
     return tuple(windows[i] for i in use), {name: values[use] for name, values in columns.items()}, skips
+
+
+def whole_sites(haplotypes: Haplotypes) -> tuple[Haplotypes, list[Skip]]:
+    """Sites without a missing allele, as simulations have them, and a count of the others."""
+    whole = (haplotypes.alleles != MISSING).all(axis=0)
+    if whole.all():
+        return haplotypes, []
+    left = np.flatnonzero(~whole)
+    names = tuple(f"{haplotypes.contig}:{np.floor(haplotypes.positions[i]) + 1:.0f}" for i in left[:3])
+    return haplotypes.take_sites(np.flatnonzero(whole)), [Skip("sites with missing genotypes", len(left), names)]
 
 
 def require_polarised(read: HaplotypeRead, path: Path | str) -> None:

@@ -17,22 +17,24 @@ import numpy as np
 from chiasma.core.config import Config
 from chiasma.core.errors import InputError, InsufficientDataError, UsageError, list_some
 from chiasma.core.files import text_hash
-from chiasma.core.rng import generator
+from chiasma.core.rng import derive_seed, generator
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.dataset import Dataset, Skip, Target
-from chiasma.data.haplotypes import MISSING, Haplotypes
+from chiasma.data.haplotypes import Haplotypes
 from chiasma.data.simulated import Simulated, Simulator
 from chiasma.data.split import Split
 from chiasma.encode.haplotypes import segregating
 from chiasma.run.simulations import kept
 from chiasma.workflow.loading.genotypes import GenotypeChoice, read_genotypes
-from chiasma.workflow.loading.haplotypes import FEWEST_SITES, choose_rows, require_phase
+from chiasma.workflow.loading.haplotypes import FEWEST_SITES, choose_rows, require_phase, whole_sites
 from chiasma.workflow.loading.simulations import FIRST
 
 SHARES = {"train": (0.0, 0.7), "calibration": (0.7, 0.8), "test": (0.8, 1.0)}
 """Where in each stretch the windows of a part lie."""
 _ROUNDS = 50
 """Times that as many starts are drawn as windows are wanted, before fewer are taken."""
+_DRAWS = 20
+"""Times that a region with too few sites is simulated, before the fullest of these is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class Beside:
         sizes: haplotypes of each population, in row order.
         simulate: the method's simulator.
         config: of the method.
+        mask: which bases could be called; None: all.
     """
 
     stretches: tuple[Haplotypes, ...]
@@ -52,16 +55,42 @@ class Beside:
     sizes: np.ndarray
     simulate: Simulator
     config: Config
+    mask: Accessibility | None = None
 
 
 def region_at(source: Beside, run_seed: int, index: int) -> dict[str, np.ndarray]:
-    """One region, observed or simulated, as the method's simulator gives it."""
+    """One region, observed or simulated, as the method's simulator gives it.
+
+    An observed one says besides what it went through: `fewest`, the sites below which windows were left out, and where
+    there is a mask `accessible`, the stretches that it leaves, bases from the first of the window (stretch, 2).
+    """
     if index not in source.windows:
-        return source.simulate(source.config, run_seed, index)
+        return _simulated(source, run_seed, index)
     stretch, start, end = source.windows[index]
-    part = source.stretches[stretch].region(start, end)
-    region = np.array([start, end])
-    return {"alleles": part.alleles, "positions": part.positions, "region": region, "sizes": source.sizes}
+    one = source.stretches[stretch]
+    part = one.region(start, end)
+    found = {"alleles": part.alleles, "positions": part.positions, "region": np.array([start, end])}
+    found |= {"sizes": source.sizes, "fewest": np.array(FEWEST_SITES)}
+    return found if source.mask is None else {**found, "accessible": source.mask.within(one.contig, start, end)}
+
+
+def _simulated(source: Beside, run_seed: int, index: int) -> dict[str, np.ndarray]:
+    """A region that wears the mask of the window at the next address, simulated anew until it has enough sites."""
+    stretch, start, _ = source.windows[index + 1]
+    fullest: dict[str, np.ndarray] | None = None
+    for attempt in range(_DRAWS):
+        seed = run_seed if not attempt else derive_seed(run_seed, "observed", "again", attempt)
+        made = source.simulate(source.config, seed, index)
+        if source.mask is not None:
+            places = np.floor(made["positions"] - made["region"][0]) + start
+            seen = source.mask.covers(source.stretches[stretch].contig, places)
+            made = {**made, "alleles": made["alleles"][:, seen], "positions": made["positions"][seen]}
+        if fullest is None or len(made["positions"]) > len(fullest["positions"]):
+            fullest = made
+        if len(fullest["positions"]) >= FEWEST_SITES:
+            break
+    assert fullest is not None
+    return fullest
 
 
 def load_observed(config: Config, inputs: Mapping[str, Any], *, seed: int) -> tuple[Dataset, Split]:
@@ -98,7 +127,7 @@ def load_observed(config: Config, inputs: Mapping[str, Any], *, seed: int) -> tu
             index += [FIRST[name] + 2 * number, FIRST[name] + 2 * number + 1]
             part += [name, name]
     addresses = np.array(index, np.int64)
-    source = Beside(stretches, windows, np.array(examples.sample_sizes(config)), examples.simulate, config)
+    source = Beside(stretches, windows, np.array(examples.sample_sizes(config)), examples.simulate, config, mask)
     x = kept(Simulated(region_at, source, seed, addresses), None, executor="serial", workers=1)
     ids = np.array([_name(stretches, windows[i]) if i in windows else f"simulated:{seed}:{i}" for i in index], object)
     data = Dataset(
@@ -141,13 +170,9 @@ def _read(
                 do="--samples FILE:COLUMN=NAME, or a history of as many populations (--model)",
             )
         rows, note = choose_rows(read.haplotypes, sizes, seed, haplotypes="trained", where=path)
-        varied = rows.take_sites(np.flatnonzero(segregating(rows.alleles)))
-        whole = (varied.alleles != MISSING).all(axis=0)
-        skips += read.skips
-        if not whole.all():
-            names_left = tuple(f"{varied.contig}:{varied.positions[i] + 1:.0f}" for i in np.flatnonzero(~whole)[:3])
-            skips.append(Skip("sites with missing genotypes", int((~whole).sum()), names_left))
-        found.append(varied.take_sites(np.flatnonzero(whole)))
+        varied, missing = whole_sites(rows.take_sites(np.flatnonzero(segregating(rows.alleles))))
+        skips += [*read.skips, *missing]
+        found.append(varied)
     return tuple(found), mask, skips, note
 
 

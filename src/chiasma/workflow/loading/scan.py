@@ -14,7 +14,7 @@ from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.dataset import Dataset, Skip, Target
-from chiasma.data.haplotypes import MISSING, Haplotypes
+from chiasma.data.haplotypes import Haplotypes
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.simulated import Simulated
 from chiasma.encode.haplotypes import segregating
@@ -22,7 +22,7 @@ from chiasma.simulate.sweep_regions import LEAST_ACCESSIBLE
 from chiasma.stats.popgen.features import WINDOWS, Statistics, summarise_region
 from chiasma.stats.popgen.grid import diploid_grid, haploid_grid
 from chiasma.workflow.loading.genotypes import GenotypeChoice, Genotypes, read_genotypes, window_columns
-from chiasma.workflow.loading.haplotypes import require_phase
+from chiasma.workflow.loading.haplotypes import require_phase, whole_sites
 
 FEWEST_SITES = 2 * WINDOWS
 """Segregating sites of a run below which nothing is said of it; a single window may well be empty after a sweep."""
@@ -101,7 +101,7 @@ def load_scan(
     haplotypes, note = _individuals(found.read.haplotypes, examples.sample_sizes(config)[0], seed, where=path)
     skips = list(found.read.skips)
     if statistics == "partial":
-        haplotypes, missing = _whole_sites(haplotypes)
+        haplotypes, missing = whole_sites(haplotypes)
         skips += missing
     scan, few = _runs(found, haplotypes, statistics, length=examples.design(config).length)
     skips += few
@@ -147,16 +147,6 @@ def _individuals(rows: Haplotypes, wanted: int, seed: int, *, where: Any) -> tup
     chosen = np.sort(generator(seed, "individuals").permutation(len(rows.samples))[:number])
     note = f"{number} of {len(rows.samples)} individuals, as many as in training, drawn with seed {seed}"
     return rows.take_samples(chosen), note
-
-
-def _whole_sites(haplotypes: Haplotypes) -> tuple[Haplotypes, list[Skip]]:
-    """Sites without a missing allele, and a count of the others."""
-    whole = (haplotypes.alleles != MISSING).all(axis=0)
-    if whole.all():
-        return haplotypes, []
-    names = tuple(f"{haplotypes.contig}:{haplotypes.positions[i] + 1:.0f}" for i in np.flatnonzero(~whole)[:3])
-    kept = haplotypes.take_sites(np.flatnonzero(whole))
-    return kept, [Skip("sites with missing alleles, which haplotype scans cannot use", int((~whole).sum()), names)]
 
 
 def _runs(
