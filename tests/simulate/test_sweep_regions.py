@@ -4,6 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chiasma.core.errors import InputError, InsufficientDataError, UsageError
+from chiasma.data.simulated import Simulated
+from chiasma.methods.population.shic import examples
+from chiasma.methods.population.shic.config import tiny
+from chiasma.run.simulations import content_key
 from chiasma.simulate.sweep_regions import (
     FIVE,
     NINE,
@@ -126,3 +130,39 @@ def test_regions_wear_masks_of_the_genome(tmp_path):
 def test_ranges_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError):
         SweepDesign.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("mask", "chr1\t0\t110000\n", "chr1\t0\t90000\n"),
+        (
+            "demes",
+            "time_units: generations\ndemes:\n- {name: A, epochs: [{start_size: 1000}]}\n",
+            "time_units: generations\ndemes:\n- {name: A, epochs: [{start_size: 5000}]}\n",
+        ),
+    ],
+)
+def test_what_is_kept_goes_by_the_contents_of_files(tmp_path, field, before, after):
+    """A file that is edited in place gives other simulations, and another run."""
+    from chiasma.workflow.fitting.fit import plan
+
+    def names(path):
+        config = tiny().replace(sweeps=SMALL.replace(**{field: str(path)}))
+        job = plan("shic", config={"sweeps": {field: str(path)}}, preset="tiny")
+        return content_key(Simulated(examples.simulate, config, 1, np.arange(2))), job.identity()["files"]
+
+    path = tmp_path / "file"
+    path.write_text(before)
+    first = names(path)
+    assert first == names(path) and set(first[1]) == {f"sweeps.{field}"}
+    path.write_text(after)
+    second = names(path)
+    assert first[0] != second[0] and first[1] != second[1]
+    path.write_text(before)
+    assert names(path) == first
+    path.unlink()
+    with pytest.raises(InputError, match="cannot read"):
+        names(path)
+    bare = Simulated(examples.simulate, tiny(), 1, np.arange(2))
+    assert content_key(bare) != first[0] and "files" not in plan("shic", preset="tiny").identity()

@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +18,18 @@ class Config(BaseModel):
     """Base of every configuration: frozen, unknown keys refused, each field with meaning and unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    reads_files: ClassVar[tuple[str, ...]] = ()
+    """Fields that name a file whose contents shape the result, or nothing."""
+
+    def files(self) -> dict[str, str]:
+        """Paths of the files that are named, here and in nested configurations, by dotted field."""
+        found = {name: str(path) for name in self.reads_files if (path := getattr(self, name))}
+        for name in type(self).model_fields:
+            inner = getattr(self, name)
+            if isinstance(inner, Config):
+                found |= {f"{name}.{key}": path for key, path in inner.files().items()}
+        return found
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, source: str = "configuration") -> Self:

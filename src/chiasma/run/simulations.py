@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from chiasma.core.config import Config
 from chiasma.core.errors import UsageError
-from chiasma.core.files import text_hash
+from chiasma.core.files import content_hash, text_hash
 from chiasma.data.simulated import Simulated
 from chiasma.data.split import PARTS
 from chiasma.run.executor import stream
@@ -30,16 +31,24 @@ def content_key(x: Simulated) -> str:
     """Names what is simulated: simulator, fields of the configuration that shape it, run seed, msprime's version.
 
     A configuration names these fields in `shapes_simulations`; where it does not, all count but those of the training.
+    Of files that they name the contents count too.
+
+    Raises:
+        InputError: such a file cannot be read.
     """
     from importlib import metadata
 
     fields = [name for name in getattr(type(x.config), "model_fields", ()) if name not in _SHAPES_NOTHING]
-    shape = [getattr(x.config, name, None) for name in getattr(x.config, "shapes_simulations", fields)]
+    shaping = getattr(x.config, "shapes_simulations", fields)
+    shape = [getattr(x.config, name, None) for name in shaping]
     try:
         version = metadata.version("msprime")
     except metadata.PackageNotFoundError:
         version = "none"
-    return text_hash(x.simulate.__module__, x.simulate.__qualname__, repr(shape), str(x.run_seed), version)[:16]
+    # without files the text is what it always was: examples kept by earlier versions are still found
+    named = x.config.files() if isinstance(x.config, Config) else {}
+    read = [content_hash(path) for name, path in named.items() if name.partition(".")[0] in shaping]
+    return text_hash(x.simulate.__module__, x.simulate.__qualname__, repr(shape), str(x.run_seed), version, *read)[:16]
 
 
 class Store:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -40,6 +40,8 @@ _MASK_TRIES = 1000
 
 class SweepDesign(Config):
     """Under which history regions are simulated, and from which ranges their sweeps are drawn."""
+
+    reads_files: ClassVar[tuple[str, ...]] = ("demes", "mask")
 
     haplotypes: int = Field(default=100, ge=8, description="of the sample; diploids are pairs of them")
     length: float = Field(default=1_100_000, gt=0, description="bases of a region: eleven windows")
