@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from chiasma.stats.misspecification import DOES_NOT_FIT, FITS, TOO_FEW, Simulations, Windows, judge
+from chiasma.data.results import Estimate
+from chiasma.stats.misspecification import (
+    DIFFERS,
+    DOES_NOT_FIT,
+    FEW_ALIKE,
+    FITS,
+    ONE_GENEALOGY,
+    TOO_FEW,
+    Simulations,
+    Windows,
+    _verdict,
+    judge,
+)
 from chiasma.stats.telling_apart import Scale, blocks, near_rows, tell_apart
 
 N_STATISTICS = 6
@@ -72,6 +84,34 @@ def test_few_windows_say_nothing(simulations):
     assert few.verdict == TOO_FEW and "12 windows" in few.text
     short = Simulations(*(getattr(simulations, name)[:30] for name in ("names", "values", "scores", "truth")))
     assert judge(short, windows(*prior(80, 4)), seed=1).verdict == TOO_FEW
+
+
+def test_windows_of_one_genealogy_are_not_called_too_few(simulations):
+    """Copies of nearly one window, off by what no parameter gives: the same ten simulations are nearest to all."""
+    one = regions(np.array([0.4]), np.array([-0.2]), seed=5, odd=0.8)
+    values = one * np.exp(np.random.default_rng(6).normal(0, 0.005, (80, N_STATISTICS)))
+    found = judge(simulations, Windows(values, estimate(values)), seed=1)
+    assert found.facts["simulations_alike"] < 30 and found.facts["area"]["low"] > 0.7 and not found.facts["outside"]
+    assert found.verdict == ONE_GENEALOGY and "(10, in effect)" in found.text
+    assert "do not fit, or the windows share one genealogy" in found.text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "alike", "outside", "verdict"),
+    [
+        (0.9, 1.0, 100, 0, DOES_NOT_FIT),
+        (0.9, 1.0, 29, 0, ONE_GENEALOGY),
+        (0.9, 1.0, 29, 0.6, DOES_NOT_FIT),
+        (0.5, 0.7, 29, 0, FEW_ALIKE),
+        (0.4, 0.9, 29, 0, TOO_FEW),
+        (0.5, 0.7, 100, 0, FITS),
+        (0.72, 0.84, 100, 0, DIFFERS),
+        (np.nan, np.nan, 100, 0, TOO_FEW),
+    ],
+)
+def test_what_a_verdict_rests_on(low, high, alike, outside, verdict):
+    area = Estimate((low + high) / 2, low, high, "run")
+    assert _verdict(area, alike=alike, outside=outside) == verdict
 
 
 def test_calls_of_classes_are_weighed_too(simulations):

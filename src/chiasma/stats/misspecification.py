@@ -23,6 +23,9 @@ from chiasma.data.results import Estimate
 from chiasma.stats.telling_apart import Scale, Told, blocks, effective_size, near_rows, tell_apart
 
 FITS, DIFFERS, DOES_NOT_FIT, TOO_FEW = "fits", "differs", "does not fit", "too few windows to say"
+FEW_ALIKE = "too few simulations alike to say"
+ONE_GENEALOGY = "does not fit, or one genealogy"
+"""Told apart from the few simulations that are alike: that there are few is a part of the difference."""
 UNIT = "run of neighbouring windows"
 FEWEST_WINDOWS = 20
 FEWEST_SIMULATIONS = 40
@@ -79,7 +82,8 @@ class Gate:
     """The verdict and what it rests on.
 
     Attributes:
-        verdict: fits, differs, does not fit, or too few windows to say.
+        verdict: fits, differs, does not fit; does not fit, or one genealogy; too few windows, or too few simulations
+            alike, to say.
         text: the same in sentences.
         facts: every figure, JSON-ready.
     """
@@ -160,8 +164,10 @@ def _verdict(area: Estimate, *, alike: float, outside: float) -> str:
     """From the area and its interval: apart only where the interval says so, alike only where the area is small."""
     if outside > _MOSTLY_OUTSIDE and area.low > ALIKE:
         return DOES_NOT_FIT
-    if not area.high - area.low <= WIDEST or alike < _FEWEST_ALIKE:
+    if not area.high - area.low <= WIDEST:
         return TOO_FEW
+    if alike < _FEWEST_ALIKE:
+        return ONE_GENEALOGY if area.low > ALIKE else FEW_ALIKE
     if area.value <= ALIKE:
         return FITS
     return DOES_NOT_FIT if area.value >= APART and area.low > ALIKE else DIFFERS
@@ -274,7 +280,9 @@ _MEANING = {
     FITS: "The simulations fit",
     DIFFERS: "The simulations differ from the data",
     DOES_NOT_FIT: "The simulations do not fit",
-    TOO_FEW: "Too few windows, or too few simulations like them, to say whether the simulations fit",
+    TOO_FEW: "Too few windows to say whether the simulations fit",
+    FEW_ALIKE: "Too few simulations like the windows to say whether they fit",
+    ONE_GENEALOGY: "The simulations do not fit, or the windows share one genealogy, which few simulations resemble",
 }
 
 
@@ -282,7 +290,7 @@ def _text(verdict: str, facts: dict[str, Any]) -> str:
     area, drawn, resized, calls = (facts[key] for key in ("area", "area_as_drawn", "area_resized", "calls"))
     lines = [
         f"{_MEANING[verdict]}: a classifier tells {facts['windows']:,} windows from simulations of like parameters "
-        f"with an area of {_area(area)}; 0.5 is chance.",
+        f"({facts['simulations_alike']:.0f}, in effect) with an area of {_area(area)}; 0.5 is chance.",
         f"From the simulations as they were drawn it tells them with {_area(drawn)}; {facts['outside']:.0%} of the "
         "windows lie farther out than 99 in 100 simulations.",
     ]
