@@ -62,6 +62,15 @@ def test_exit_codes_follow_the_tree():
     assert str(error).splitlines() == ["f.fa: bad", "  got:      1", "  expected: 2", "  do:       mend it"]
     assert error.to_dict()["expected"] == "2"
     assert "did you mean 'lstm'" in str(unknown_name("method", "lstn", ["cnn", "lstm"]))
+    assert unknown_name("method", "x", ["cnn", "lstm"]).do == "give one of these"
+    assert unknown_name("method", "x", []).do is None
+
+
+def test_of_many_names_the_nearest_are_told() -> None:
+    known = [f"track{number}" for number in range(1000)]
+    error = unknown_name("track", "trak77", known, see="chiasma show")
+    assert error.do == "did you mean 'track77'? (all: chiasma show)"
+    assert str(error.expected).startswith("track77, ") and str(error.expected).endswith("and 988 more")
     assert isinstance(error, ChiasmaError)
 
 

@@ -168,7 +168,7 @@ def test_a_region_of_a_window_by_mutagenesis(publish: Callable[..., Shelf], tmp_
     assert notes["region"] == [500, 502] and notes["method"] == "ism"
     for region, words in (("5", "not a region"), ("1000:1030", "within 0:1024")):
         answer = call("explain", "toy", _fasta(tmp_path), "--region", region, "-o", tmp_path / "no")
-        assert answer.code == 2 and words in answer.err
+        assert answer.code == 2 and words in answer.err and "do:" in answer.err
     answer = call("explain", "toy", _fasta(tmp_path), "--examples", 0, "-o", tmp_path / "no")
     assert answer.code == 2 and "explain_examples" in answer.err and "pydantic" not in answer.err
 
@@ -353,7 +353,7 @@ def test_check_sees_what_is_wrong(
 
 def test_names_and_heads(publish: Callable[..., Shelf], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(content("safetensors", network()))
-    with pytest.raises(UsageError, match="did you mean 'toy'"):
+    with pytest.raises(UsageError, match=r"did you mean 'toy'\? \(all: chiasma weights list\)"):
         get_weights("toi")
     with pytest.raises(NotTrainedError, match="weights get toy"):
         check_weights("toy")

@@ -70,5 +70,6 @@ def _region(text: str) -> tuple[int, int]:
     """Two whole numbers from FIRST:LAST; commas may divide thousands."""
     first, _, last = text.replace(",", "").partition(":")
     if not (first.isdigit() and last.isdigit()):
-        raise UsageError("not a region", where="--region", got=text, expected="FIRST:LAST, such as 98304:98504")
+        do = "give two positions of the window that the model reads"
+        raise UsageError("not a region", where="--region", got=text, expected="FIRST:LAST, such as 98304:98504", do=do)
     return int(first), int(last)

@@ -68,6 +68,7 @@ def variants(
             "a model, a VCF and the genome are needed",
             got=" ".join(words) + ("" if fasta else ", no --fasta"),
             expected="chiasma variants MODEL... IN.vcf.gz --fasta GENOME.fa -o OUT.vcf.gz",
+            do="see 'chiasma variants --help'",
         )
     options = VariantOptions(
         targets=target,

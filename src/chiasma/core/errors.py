@@ -98,21 +98,36 @@ class FitWarning(UserWarning):
     """What the user of a fit must know of it; estimators list it in `remarks_` too, from where a run takes it."""
 
 
+_MOST_CHOICES = 12
+"""Names listed in full; of more, such as the tracks of a network, the nearest are."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None if none is close."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return matches[0] if matches else None
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """An error for a name that does not exist, with the nearest one that does."""
+def unknown_name(kind: str, name: str, known: Iterable[str], *, see: str = "") -> UsageError:
+    """An error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        kind: what the name is of.
+        name: as it was given.
+        known: the names that exist.
+        see: the command that lists them all.
+    """
     choices = sorted(known)
     close = nearest(name, choices)
+    if len(choices) > _MOST_CHOICES:
+        near = difflib.get_close_matches(name, choices, n=_MOST_CHOICES, cutoff=0)
+        choices = near + sorted(set(choices) - set(near))
+    step = f"did you mean {close!r}?" if close else "give one of these" if choices else ""
     return UsageError(
         f"unknown {kind}",
         got=name,
-        expected=", ".join(choices) or "nothing (none exist)",
-        do=f"did you mean {close!r}?" if close else None,
+        expected=list_some(choices, most=_MOST_CHOICES) or "nothing (none exist)",
+        do=f"{step} (all: {see})" if see else step or None,
     )
 
 

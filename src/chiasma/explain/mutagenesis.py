@@ -194,7 +194,11 @@ def require_region(region: tuple[int, int] | None, length: int) -> tuple[int, in
         return 0, length
     if not 0 <= region[0] < region[1] <= length:
         raise UsageError(
-            "not a region of the window", where="region", got=f"{region[0]}:{region[1]}", expected=f"within 0:{length}"
+            "not a region of the window",
+            where="region",
+            got=f"{region[0]}:{region[1]}",
+            expected=f"within 0:{length}",
+            do="count positions from the first base of the window that the model reads, not along the chromosome",
         )
     return region
 

@@ -33,7 +33,8 @@ def write_bigwig(path: Path | str, intervals: Intervals, values: np.ndarray, *, 
     off = ~genome.inside(intervals)
     if off.any():
         got = f"{int(off.sum())}: {list_some(intervals.names[off], most=3)}"
-        raise InputError("intervals off the genome", where=path, got=got, expected=f"intervals on {genome.source}")
+        do, expected = "check that both are of one build", f"intervals on {genome.source}"
+        raise InputError("intervals off the genome", where=path, got=got, expected=expected, do=do)
     order = np.lexsort((intervals.start, contig))
     contig, start, end = contig[order], intervals.start[order], intervals.end[order]
     over = (contig[1:] == contig[:-1]) & (start[1:] < end[:-1])

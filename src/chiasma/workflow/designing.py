@@ -131,7 +131,9 @@ def _with_starts(model: Any, inputs: Mapping[str, Any], options: DesignOptions) 
     """The model, and the sequences to begin with: as given, or drawn."""
     fitted = resolve_model(model)
     if options.starts < 1:
-        raise UsageError("no sequence to design", where="starts", got=options.starts, expected="1 or more")
+        raise UsageError(
+            "no sequence to design", where="--starts", got=options.starts, expected="1 or more", do="give more"
+        )
     with TemporaryDirectory(prefix="chiasma-design-") as folder:
         if not inputs.get("input"):
             path = Path(folder) / "random.fa"
@@ -139,7 +141,12 @@ def _with_starts(model: Any, inputs: Mapping[str, Any], options: DesignOptions) 
             inputs = {"input": path}
         data, _ = read_new(fitted, inputs, seed=options.seed)
     if not isinstance(data.x, Sequences):
-        raise UsageError("only models of sequences design", got=type(data.x).__name__, expected="a model of sequences")
+        raise UsageError(
+            "only models of sequences design",
+            got=type(data.x).__name__,
+            expected="a model of sequences",
+            do="'chiasma list' says which methods read sequences",
+        )
     return (fitted.measured(data) if isinstance(fitted, OwnModel) else fitted), data
 
 

@@ -130,7 +130,13 @@ def _files(name: str, values: Any, table: Path) -> dict[str, Any]:
 def _beside(table: Path, file: str, where: str) -> str:
     path = table.parent / file  # an absolute path stays as it is
     if not path.exists():
-        raise UsageError("no such file", where=f"{table}: {where}", got=file, expected="a path from where the table is")
+        raise UsageError(
+            "no such file",
+            where=f"{table}: {where}",
+            got=file,
+            expected="a path from where the table is",
+            do="check the path",
+        )
     return str(path)
 
 

@@ -86,6 +86,7 @@ def _require_file(name: str, value: str) -> None:
             where=f"--{name.replace('_', '-')}",
             got=value,
             expected=" or ".join(["a file", *_WORDS.get(name, ())]),
+            do="check the path",
         )
 
 

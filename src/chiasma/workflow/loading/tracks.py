@@ -54,7 +54,9 @@ def load_tracks(
     """
     squash: Scale | None = inputs.get("squash")
     if squash not in (None, "old", "new"):
-        raise UsageError("not an order of squashing", where="--squash", got=squash, expected="old | new")
+        raise UsageError(
+            "not an order of squashing", where="--squash", got=squash, expected="old | new", do="give one of these"
+        )
     geometry = {"length": config.length, "bin": config.bin, "crop": config.crop}
     records, fasta = inputs.get("records"), inputs.get("fasta")
     if (records is None) == (fasta is None):
@@ -62,6 +64,7 @@ def load_tracks(
             "one kind of input is needed",
             got="both" if records else "neither",
             expected="--records FOLDER, or --fasta GENOME with --tracks NAME=FILE or --track-table FILE",
+            do="leave one out" if records else "give one of these",
         )
     if records is not None:
         if inputs.get("tracks") or inputs.get("track_table"):
@@ -76,7 +79,11 @@ def _from_records(
 ) -> tuple[Dataset, Split | None]:
     if not folder.is_dir():
         raise UsageError(
-            "records are a folder", where="--records", got=folder, expected="statistics.json, targets.txt, tfrecords/"
+            "records are a folder",
+            where="--records",
+            got=folder,
+            expected="statistics.json, targets.txt, tfrecords/",
+            do="name the folder that holds these",
         )
     keep = cache_folder() / "windows" / _records_identity(folder)
     dataset = read_basenji_folder(folder, squash=squash, keep=keep, most=IN_MEMORY)
@@ -102,6 +109,7 @@ def _table(inputs: Mapping[str, Any], squash: Scale | None) -> TrackTable:
             "tracks are needed with a genome",
             got="both" if files else "neither",
             expected="--tracks NAME=FILE (repeated), or --track-table FILE with columns identifier, file, ...",
+            do="leave one out" if files else "give one of these",
         )
     if path is not None:
         table = read_track_table(path, squash=squash)
@@ -109,7 +117,8 @@ def _table(inputs: Mapping[str, Any], squash: Scale | None) -> TrackTable:
         return replace(table, file=np.array(beside, dtype=object))
     assert files is not None
     if not isinstance(files, Mapping):
-        raise UsageError("each track needs a name", where="--tracks", got=files, expected="NAME=FILE")
+        do = f"write --tracks NAME={files}"
+        raise UsageError("each track needs a name", where="--tracks", got=files, expected="NAME=FILE", do=do)
     table = plain_table(list(files), [str(path) for path in files.values()])
     require_valid(table, where="--tracks", do="give each track a name of its own")
     return table

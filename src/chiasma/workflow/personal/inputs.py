@@ -98,7 +98,9 @@ def read_genes(path: Path | str) -> Genes:
 def _table(path: Path | str) -> Genes:
     lines = [line for line in read_lines(path) if not line[1].startswith("##")]
     if len(lines) < 2:
-        raise FormatError("no genes in the file", where=path, expected="a line of headings, then a gene a line")
+        raise FormatError(
+            "no genes in the file", where=path, expected="a line of headings, then a gene a line", do="check the file"
+        )
     header_line = lines[0][1].lstrip("#")
     delimiter = "\t" if "\t" in header_line else ","
     header = [cell.strip().lower() for cell in next(csv.reader([header_line], delimiter=delimiter))]
@@ -111,13 +113,18 @@ def _table(path: Path | str) -> Genes:
                 where=path,
                 got=list_some(header),
                 expected="gene, chrom, tss (1-based), and perhaps part; or GTF, GFF3, BED",
+                do="name the column so in the first line",
             )
         place[wanted] = header.index(known[0])
     rows = list(csv.reader([text for _, text in lines[1:]], delimiter=delimiter))
     for (number, _), row in zip(lines[1:], rows, strict=True):
         if len(row) != len(header) or not row[place["tss"]].strip().isdigit():
             raise FormatError(
-                "not a gene", where=f"{path}, line {number}", got=delimiter.join(row)[:60], expected=", ".join(header)
+                "not a gene",
+                where=f"{path}, line {number}",
+                got=delimiter.join(row)[:60],
+                expected=", ".join(header),
+                do="mend this line",
             )
     part = [row[header.index("part")] if "part" in header else "" for row in rows]
     columns = {key: np.array([row[index].strip() for row in rows], dtype=object) for key, index in place.items()}
@@ -155,7 +162,11 @@ def match_people(
     samples, rows = _common(in_file, matrix.samples, skips, ("people", str(vcf), str(expression)))
     if len(samples) < LEAST_PEOPLE:
         raise InsufficientDataError(
-            "too few people", where=expression, got=len(samples), expected=f"{LEAST_PEOPLE} with genotypes as well"
+            "too few people",
+            where=expression,
+            got=len(samples),
+            expected=f"{LEAST_PEOPLE} with genotypes as well",
+            do="check that people have the same names in both files",
         )
     names, columns = _common(genes.name, matrix.features, skips, ("genes", "the genes", str(expression)))
     row_of = {name: row for row, name in enumerate(genes.name.tolist())}
@@ -224,7 +235,12 @@ def _usable(
             skips.append(Skip(reason, int(lost.sum()), tuple(genes.name[lost][:_NAMED].tolist())))
         keep &= ~lost
     if not keep.any():
-        raise InsufficientDataError("no gene is left", got="; ".join(map(str, skips)), expected="one gene or more")
+        raise InsufficientDataError(
+            "no gene is left",
+            got="; ".join(map(str, skips)),
+            expected="one gene or more",
+            do="check that --genes, --expression and --fasta are of one build and use the same names",
+        )
     return genes.take(keep), measured[keep]
 
 

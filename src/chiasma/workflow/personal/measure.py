@@ -114,12 +114,27 @@ def _require(inputs: dict[str, Path | str], options: PersonalOptions) -> None:
         if not Path(path).exists():
             raise UsageError("no such file", where=f"--{name}", got=path, expected="a file", do="check the path")
     if not 0 < options.test_share < 1:
-        raise UsageError("not a share", where="test_share", got=options.test_share, expected="between 0 and 1")
+        raise UsageError(
+            "not a share",
+            where="--test-share",
+            got=options.test_share,
+            expected="between 0 and 1",
+            do="give a share such as 0.3",
+        )
     if not 0 <= options.frequency < 0.5:
-        raise UsageError("not a frequency", where="frequency", got=options.frequency, expected="0 to 0.5")
+        raise UsageError(
+            "not a frequency",
+            where="--frequency",
+            got=options.frequency,
+            expected="0 to 0.5",
+            do="give one such as 0.01",
+        )
     for name in ("drivers", "permutations", "draws"):
         if (value := getattr(options, name)) < (0 if name == "drivers" else 1):
-            raise UsageError("not a number of them", where=name, got=value, expected="1 or more")
+            least = "0 (none are looked for) or more" if name == "drivers" else "1 or more"
+            raise UsageError(
+                "not a number of them", where=f"--{name}", got=value, expected=least, do=f"give --{name} 1000"
+            )
 
 
 def _identity(model: Any, inputs: dict[str, Path | str], options: PersonalOptions) -> dict[str, Any]:

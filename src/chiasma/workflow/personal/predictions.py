@@ -81,7 +81,8 @@ def make_reading(scorer: Scorer, *, target: str | None, bins: int, both_strands:
     if target is not None and target not in scorer.names:
         raise unknown_name("output of the model", target, scorer.names)
     if scorer.bin and not 1 <= bins <= scorer.bins:
-        raise UsageError("not a number of the model's bins", where="bins", got=bins, expected=f"1 to {scorer.bins}")
+        within = f"1 to {scorer.bins}"
+        raise UsageError("not a number of the model's bins", where="--bins", got=bins, expected=within, do="give fewer")
     return Reading(scorer, scorer.names.index(target) if target is not None else 0, bins, both_strands)
 
 

@@ -66,7 +66,11 @@ def predict_tracks(
     wanted = np.array([names.index(name) for name in tracks or names])
     if output is not None and output_suffix(output) in _ONE_TRACK and len(wanted) > 1:
         raise UsageError(
-            "this format holds one track", where=output, got=f"{len(wanted)} tracks", expected="--track NAME"
+            "this format holds one track",
+            where=output,
+            got=f"{len(wanted)} tracks",
+            expected="--track NAME",
+            do="name one, or write .parquet or .tsv",
         )
     genome, stretches, skips = _read(inputs)
     meta = fitted.meta["task"]
@@ -150,7 +154,9 @@ def _read(inputs: Mapping[str, Any]) -> tuple[Genome, Intervals, tuple[Skip, ...
         if value is not None and not Path(str(value)).exists():
             raise UsageError("no such file", where=name, got=value, expected="a file", do="check the path")
     if path is None and fasta is None:
-        raise UsageError("no input to predict on", expected="BED with --fasta, or a FASTA", where="INPUT")
+        raise UsageError(
+            "no input to predict on", expected="BED with --fasta, or a FASTA", where="INPUT", do="name one"
+        )
     genome = open_genome(str(fasta or path))
     if fasta is None or path is None:
         sizes = genome.lengths
@@ -161,7 +167,11 @@ def _read(inputs: Mapping[str, Any]) -> tuple[Genome, Intervals, tuple[Skip, ...
     skips = (Skip("stretches off the genome", int(off.sum()), tuple(found.names[off][:3])),) if off.any() else ()
     if off.all():
         raise InsufficientDataError(
-            "no stretch lies on the genome", where=path, got=list_some(found.names, most=3), expected=genome.source
+            "no stretch lies on the genome",
+            where=path,
+            got=list_some(found.names, most=3),
+            expected=genome.source,
+            do="check that both are of one build",
         )
     spelled = np.array(genome.names, dtype=object)[contig[~off]]
     return genome, _merged(spelled, contig[~off], found.start[~off], found.end[~off]), skips

@@ -119,7 +119,11 @@ def make_scorer(model: Any, *, length: int | None = None, device: str = "auto") 
     scorer = _own(found, length, chosen) if isinstance(found, OwnModel) else _fitted(model, found, chosen)
     if length is not None and length != scorer.length:
         raise UsageError(
-            "the model reads another length", where=scorer.name, got=f"{length:,}", expected=f"{scorer.length:,} bases"
+            "the model reads another length",
+            where=scorer.name,
+            got=f"{length:,}",
+            expected=f"{scorer.length:,} bases",
+            do="leave --length out: this model says how many it reads",
         )
     return scorer
 
@@ -132,6 +136,7 @@ def _fitted(model: Any, found: Fitted, device: Any) -> Scorer:
             where=getattr(model, "name", model),
             got=f"{card.name}, which reads {card.data}",
             expected="a network on sequences",
+            do="'chiasma list' says which methods read sequences",
         )
     network = found.callable().to(device)
     name = str(model) if isinstance(model, str) or hasattr(model, "__fspath__") else card.name
@@ -222,6 +227,7 @@ def _answer(name: str, network: Callable[[Any], Any], x: Any) -> Any:
             where=name,
             got=f"{tuple(found.shape)} for an input of {tuple(x.shape)}",
             expected=f"({x.shape[0]}, outputs), or ({x.shape[0]}, bins, tracks)",
+            do="return one row a window",
         )
     return found
 
@@ -249,6 +255,7 @@ def _track_axis(found: OwnModel, shape: tuple[int, ...], length: int, bin_size: 
             where=found.name,
             got=f"outputs {shape[1:]}, bins of {bin_size}, {len(found.target.names)} columns, {length:,} bases",
             expected="(bin, track) or (track, bin), bins in the middle of the window",
+            do="mend the attributes bin, columns or length",
         )
     if len(fits) == 2 and not found.target.names:
         raise UsageError(
@@ -265,6 +272,7 @@ def _names(found: OwnModel, count: int) -> tuple[str, ...]:
             where=found.name,
             got=f"{count} outputs",
             expected=f"{len(names)}: {list_some(names)}",
+            do="name each output once in its attribute columns",
         )
     return names
 
@@ -280,5 +288,6 @@ def _pair(found: OwnModel, count: int) -> np.ndarray | None:
             where=f"{found.name}, attribute strand_pair",
             got=list_some(found.strand_pair),
             expected=f"for each of {count} tracks the one of the other strand, or itself",
+            do="mend it, or leave it out to show one strand",
         )
     return pair

@@ -115,6 +115,7 @@ def score_variants(
             where=vcf,
             got="; ".join(map(str, alleles.skips(records))),
             expected="one allele or more that fits the genome",
+            do="check that --fasta is what the VCF was called on",
         )
     statistic = _statistic(plan, scorers)
     unit = scorers[0].unit if statistic == "difference" else ""
@@ -146,7 +147,11 @@ def _plan(models: Sequence[Any], vcf: Path | str, fasta: Path | str, options: Va
         raise UsageError("workers need models by name", got="a model in memory", do="use --executor serial")
     if options.shift < 0 or (options.stride is not None and options.stride < 1):
         raise UsageError(
-            "not a number of bases", got=f"shift {options.shift}, stride {options.stride}", expected=">= 0"
+            "not a number of bases",
+            where="--shift, --stride",
+            got=f"shift {options.shift}, stride {options.stride}",
+            expected="shift 0 or more, stride 1 or more",
+            do="give whole numbers of bases",
         )
     stamp = text_hash(*map(model_identity, named), content_hash(fasta))
     return Plan(
@@ -172,6 +177,7 @@ def _statistic(plan: Plan, scorers: Sequence[Scorer]) -> Statistic:
                 where="--stride",
                 got=f"{plan.stride_of(scorer):,}",
                 expected=f"at most a quarter of the window, {scorer.length // 4:,}",
+                do="give a smaller one, or none",
             )
     kinds = {plan.statistic_of(scorer) for scorer in scorers}
     if len(kinds) > 1:

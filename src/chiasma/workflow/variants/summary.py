@@ -82,7 +82,9 @@ def choose_outputs(scorers: Sequence[Scorer], targets: Sequence[str]) -> tuple[t
     """
     first = scorers[0].names
     if len(set(first)) < len(first):
-        raise UsageError("outputs of the model have the same name", where=scorers[0].name, got=list_some(first))
+        raise UsageError(
+            "outputs of the model have the same name", where=scorers[0].name, got=list_some(first), do="name each once"
+        )
     for scorer in scorers:
         for name in targets:
             if name not in scorer.names:

@@ -96,7 +96,7 @@ def find_weights(name: str) -> PublishedWeights:
     """
     entries = {entry.name: entry for entry in list_weights()}
     if name not in entries:
-        raise unknown_name("weights", name, entries)
+        raise unknown_name("weights", name, entries, see="chiasma weights list")
     return entries[name]
 
 
@@ -116,7 +116,7 @@ def _read(folder: Path) -> tuple[PublishedWeights, ...]:
             for name, values in _replicates(key, table):
                 place = {"name": name, "wing": path.parent.parent.name, "method": path.parent.name}
                 if name in found:
-                    raise UsageError("two checkpoints of one name", where=where, got=name)
+                    raise UsageError("two checkpoints of one name", where=where, got=name, do="rename one")
                 found[name] = PublishedWeights.parse({**values, **place}, source=f"{where}: {name}")
     return tuple(found[name] for name in sorted(found))
 

@@ -15,6 +15,9 @@ STEM = "published"
 """Of the converted file and its facts."""
 
 
+_AGAIN = "delete the file and get it again; if it stays so, tell those who publish it"
+
+
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """A published network at hand.
@@ -80,7 +83,7 @@ def read_published(path: Path, form: str) -> dict[str, Any]:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise FormatError("not a safetensors file, or cut short", where=path, got=error) from error
+            raise FormatError("not a safetensors file, or cut short", where=path, got=error, do=_AGAIN) from error
     return _read_torch(path)
 
 
@@ -98,10 +101,13 @@ def _read_torch(path: Path) -> dict[str, Any]:
             where=path,
             got=got,
             expected="tensors by name, saved by torch",
+            do=_AGAIN,
         ) from error
     found = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise FormatError("not tensors by name", where=path, got=type(found).__name__, expected="a state dict")
+        raise FormatError(
+            "not tensors by name", where=path, got=type(found).__name__, expected="a state dict", do=_AGAIN
+        )
     return found
 
 
