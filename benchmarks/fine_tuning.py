@@ -35,7 +35,7 @@ VALID, TEST = 100, 400
 
 
 def main(run: str, sizes: list[int]) -> None:
-    game = load_fitted(run)
+    game: Any = load_fitted(run)
     shape: dict[str, Any] = {"model": game.config.model, "truth": game.config.truth}
     shape |= {"haplotypes": game.config.haplotypes[0], "dropout": 0.25}
     most = max(sizes)
@@ -44,7 +44,8 @@ def main(run: str, sizes: list[int]) -> None:
     clock = time.process_time()
     data = simulated_dataset(published().replace(**shape), 1, first)
     data = replace(data, x=kept(data.x, None, executor="serial", workers=1))  # type: ignore[arg-type]
-    list(data.x.take(np.arange(len(data))))  # type: ignore[union-attr]
+    x: Any = data.x
+    list(x)  # all are simulated here
     print(f"{len(data)} regions simulated in {time.process_time() - clock:.0f} CPU seconds", flush=True)
     test = data.take(np.arange(most + VALID, len(data)))
     judged: dict[str, Any] = {"unit_name": "region", "seed": 1, "draws": 1000}
@@ -56,9 +57,9 @@ def main(run: str, sizes: list[int]) -> None:
         found = {}
         for name, preset in (("random weights", published()), ("from pg-gan", fine_tuning())):
             clock = time.process_time()
-            config = preset.replace(**shape, introduced=1_000)
+            config: Any = preset.replace(**shape, introduced=1_000)
             task = make_task(config, chosen, split)
-            model = build_seeded(build, config, 1, seed=1)
+            model: Any = build_seeded(build, config, 1, seed=1)
             if name == "from pg-gan":
                 model.begin_with(game.model.state()[0])
             with tempfile.TemporaryDirectory() as folder:
