@@ -10,12 +10,14 @@ import pytest
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
+from chiasma.encode.central_sites import central_range, code_central
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.annealing import anneal, propose
 from chiasma.methods.population.pg_gan.config import Config, published, tiny
+from chiasma.methods.population.pg_gan.gate import check_statistics, compare_regions
 from chiasma.methods.population.pg_gan.model import Game, PgGan
-from chiasma.methods.population.pg_gan.posterior import guided_abc, neural_posterior, predictive_check, simulate_table
-from chiasma.methods.population.pg_gan.regions import observed_in, simulate_batch
+from chiasma.methods.population.pg_gan.posterior import guided_abc, neural_posterior, simulate_table
+from chiasma.methods.population.pg_gan.regions import Rule, observed_in, simulate_batch
 from chiasma.simulate.demographies import Prior
 from chiasma.stats.sbc import calibrate_posteriors
 
@@ -143,16 +145,63 @@ def test_the_discriminator_learns_to_tell_histories_apart() -> None:
     assert game.loss({"Ne": 1_000.0}) > game.loss(examples.truth(config))
 
 
-def test_a_wrong_size_shows_in_the_published_statistics() -> None:
+def test_a_wrong_size_is_told_by_its_effect_and_a_right_one_fits() -> None:
     game = PgGan(tiny().replace(length=50_000.0)).fit(examples.example(1), seed=3)
     game.estimate_ = np.array([10_000.0])
     right, wrong = (
-        predictive_check(game, simulate_batch(game.config, {"Ne": size}, number=60, seed=5), regions=60, seed=1)
+        compare_regions(game, simulate_batch(game.config, {"Ne": size}, number=60, seed=5), seed=1)
         for size in (10_000.0, 3_000.0)
     )
-    known = [check.difference for check in right if np.isfinite(check.difference)]
-    assert len(known) > 15 and np.max(np.abs(known)) < 5
-    assert next(check.difference for check in wrong if check.name == "distance") > 8
+    known = [check for check in right.checks if np.isfinite(check.shift)]
+    assert len(known) > 15 and np.max(np.abs([check.shift for check in known])) < 0.6
+    assert right.verdict == "fits" and right.text.startswith("Simulations of the estimate fit: the discriminator tells")
+    assert "Populations 10% larger would give" in right.text
+    assert wrong.verdict == "does not fit" and wrong.facts["statistics"]["area"]["low"] > 0.85
+    distance = next(check for check in wrong.checks if check.name == "distance")
+    assert distance.shift > 1 and distance.difference > 8 and distance.shift_larger < 0
+
+
+def test_neighbours_that_are_alike_make_intervals_wider_and_few_regions_get_no_verdict() -> None:
+    rng = np.random.default_rng(1)
+    alone, made, larger = (rng.normal(size=(200, 1)) for _ in range(3))
+    runs = np.repeat(alone[:20], 10, axis=0)
+    single, together = (check_statistics(("x",), rows, made, larger, seed=1)[0] for rows in (alone, runs))
+    assert abs(together.shift / together.difference) > 1.7 * abs(single.shift / single.difference)
+    game = PgGan(tiny()).fit(examples.example(1), seed=3)
+    few = compare_regions(game, simulate_batch(game.config, game.values(), number=19, seed=5), seed=1)
+    assert few.verdict == "too few windows to say" and "Too few held-out regions" in few.text
+
+
+def test_simulated_regions_wear_the_masks_of_observed_ones() -> None:
+    """Sizes, not only counts: at 60 % of the bases a size of 10,000 reads as one of 6,000 unless masks are worn."""
+    config = Config(haplotypes=(20,), length=20_000.0)
+    mask = np.column_stack([np.arange(0, 20_000, 1_000), np.arange(0, 20_000, 1_000) + 600])
+    (ts,) = examples.trees(config, {"Ne": 10_000.0}, number=1, seed=4)
+    alleles, positions = ts.genotype_matrix().T.astype(np.int8), ts.sites_position
+    inside = np.floor(positions) % 1_000 < 600
+    low, high = central_range(int(inside.sum()), 36)
+    twin = code_central(alleles[:, inside][:, low:high], positions[inside][low:high], 20_000, sites=36)
+    rule = Rule(masks=(mask,))
+    codes, distances = simulate_batch(config, {"Ne": 10_000.0}, number=1, seed=4, rule=rule)
+    np.testing.assert_array_equal(codes[0], twin[0])
+    np.testing.assert_array_equal(distances[0], twin[1])
+    assert not Rule(masks=(mask[:0],)).seen(0, positions).any() and rule.counts["drawn again"] == 0
+
+
+def test_simulated_regions_with_too_few_sites_are_drawn_again_and_counted() -> None:
+    config = Config(haplotypes=(20,), length=20_000.0)
+    values, rule = {"Ne": 2_500.0}, Rule(fewest=10)
+    free = simulate_batch(config, values, number=60, seed=1)
+    held = simulate_batch(config, values, number=60, seed=1, rule=rule)
+    sites = [(codes != 0).any(axis=1).sum(axis=1) for codes, _ in (free, held)]
+    assert (sites[0] < 10).mean() > 0.3 and (sites[1] >= 10).all()
+    enough = sites[0] >= 10
+    np.testing.assert_array_equal(held[0][enough], free[0][enough])
+    assert rule.counts["regions"] == 60 and rule.counts["drawn again"] >= (~enough).sum()
+    assert rule.counts["too few sites"] == 0
+    hopeless = Rule(fewest=10)
+    simulate_batch(config, {"Ne": 100.0}, number=3, seed=1, rule=hopeless)
+    assert hopeless.counts["too few sites"] == 3
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.conclusions import FEWEST_REGIONS, conclude
 from chiasma.methods.population.pg_gan.config import Config, tiny
 from chiasma.methods.population.pg_gan.model import PgGan
-from chiasma.methods.population.pg_gan.regions import encode_examples, simulate_batch
+from chiasma.methods.population.pg_gan.regions import encode_examples, observed_of, rule_of, simulate_batch
 from chiasma.simulate.central_regions import decode_central
 from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.loading.observed import load_observed
@@ -112,6 +112,41 @@ def test_same_seed_same_windows_and_a_mask_counts_what_it_hides(genotypes: Path,
     assert counted["sites outside the accessibility mask"] > 0
 
 
+def test_under_a_mask_simulated_regions_look_like_observed_ones_of_the_same_size(tmp_path: Path) -> None:
+    path = write_genotypes(tmp_path, {"A": 8}, length=900_000)
+    mask = tmp_path / "mask.bed"
+    mask.write_text("".join(f"1\t{start}\t{start + 600}\n" for start in range(0, 900_000, 1_000)))
+    config = tiny().replace(haplotypes=(16,), length=30_000.0, train_examples=60, test_examples=8)
+    data, split = load_observed(config, {**inputs(path, "A"), "mask": str(mask)}, seed=1)
+    train = data.take(split.part == "train")
+    for identity, example in zip(train.ids, train.x, strict=True):  # type: ignore[arg-type]
+        assert len(example["positions"]) >= 10
+        assert identity.startswith("simulated:") != ("accessible" in example)
+    rule = rule_of(train)
+    assert rule.fewest == 10 and len(rule.masks) == 30
+    assert all(abs((mask[:, 1] - mask[:, 0]).sum() - 18_000) <= 400 for mask in rule.masks)
+    observed = observed_of(config, train)
+    worn, bare = (
+        simulate_batch(config, {"Ne": 10_000.0}, number=200, seed=2, rule=own)[1].mean() for own in (rule, None)
+    )
+    # 36 sites lie farther apart where two in five are hidden; without masks only a smaller size would say so
+    assert abs(worn / observed[1].mean() - 1) < 0.15 < 0.25 < worn / bare - 1
+    simulated = encode_examples(config, train.take(train.target.values == 0))
+    assert simulated[0].shape == observed[0].shape
+
+
+def test_observed_and_simulated_windows_are_left_out_by_one_rule(tmp_path: Path) -> None:
+    path = write_genotypes(tmp_path, {"A": 8})
+    config = tiny().replace(haplotypes=(16,), length=6_000.0, train_examples=40, test_examples=8)
+    data, _ = load_observed(config, inputs(path, "A"), seed=1)
+    assert any("fewer than 10" in skip.reason for skip in data.skips)
+    assert min(len(example["positions"]) for example in data.x) >= 10  # type: ignore[union-attr]
+    assert rule_of(data).fewest == 10 and not rule_of(data).masks
+    game = PgGan(config).fit(data, seed=1)
+    assert game.redrawn_["drawn again"] > 0 and game.redrawn_["regions"] == 8 * game.simulated_
+    assert PgGan.from_state(config, *game.state()).redrawn_ == game.redrawn_
+
+
 @pytest.mark.parametrize(
     ("changes", "given", "error", "said"),
     [
@@ -163,7 +198,7 @@ def test_a_history_that_cannot_be_simulated_is_refused() -> None:
         next(iter(examples.trees(config, examples.truth(config), number=1, seed=1)))
 
 
-def test_from_genotypes_to_a_page(genotypes: Path, tmp_path: Path) -> None:
+def test_from_genotypes_to_a_page(genotypes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = {"model": "im", "length": LENGTH, "iterations": 2, "posterior_sets": 50, "haplotypes": [8, 6]}
     done = fit(
         "pg-gan",
@@ -185,7 +220,9 @@ def test_from_genotypes_to_a_page(genotypes: Path, tmp_path: Path) -> None:
     page = (done.path / "report.html").read_text()
     for name in ("estimates", "demography", "annealing", "predictive_checks", "calibration"):
         assert (done.path / "figures" / f"{name}.svg").exists() and (done.path / "figures" / f"{name}.csv").exists()
-    assert "90% intervals: N1" in page and "tells the 10 held-out regions" in page
+    assert "90% intervals: N1" in page and "Too few held-out regions to say whether simulations" in page
+    assert page.index("Too few held-out regions") < page.index("90% intervals: N1")
+    assert found["fit"]["verdict"] == "too few windows to say" and found["gate"] in capsys.readouterr().err
     assert "pop1_tajima_d" in (done.path / "inference" / "checks.csv").read_text()
 
 

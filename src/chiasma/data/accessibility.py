@@ -53,6 +53,16 @@ class Accessibility:
         index = np.searchsorted(self.starts[name], positions, side="right") - 1
         return (index >= 0) & (positions < self.ends[name][np.maximum(index, 0)])
 
+    def within(self, contig: str, start: float, end: float) -> np.ndarray:
+        """Accessible stretches between two places, as bases from the first of these, int64 (stretch, 2)."""
+        name = bare_contig(contig)
+        if name not in self.starts:
+            return np.zeros((0, 2), np.int64)
+        low = int(np.searchsorted(self.ends[name], start, side="right"))
+        high = int(np.searchsorted(self.starts[name], end, side="left"))
+        found = np.column_stack([self.starts[name][low:high], self.ends[name][low:high]])
+        return (np.clip(found, start, end) - start).astype(np.int64)
+
     def problems(self) -> list[str]:
         """All that is wrong: stretches that are empty, unsorted or overlap."""
         found = []

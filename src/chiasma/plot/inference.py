@@ -93,31 +93,29 @@ def plot_annealing(trace: Mapping[str, Sequence[Any]], bounds: Mapping[str, tupl
 
 
 def plot_checks(checks: Mapping[str, Sequence[Any]]) -> Figure:
-    """Differences between observed and simulated means, in standard errors.
+    """Differences between observed and simulated means, in standard deviations of a simulated region.
 
     Args:
-        checks: columns name, observed, simulated, difference (statistic,).
+        checks: columns name, observed, simulated, shift, shift_larger (of larger populations), difference (statistic,).
     """
     names = [shorten(name) for name in checks["name"]]
-    away = np.asarray(checks["difference"], np.float64)
+    away, larger = (np.asarray(checks[name], np.float64) for name in ("shift", "shift_larger"))
     with drawing(SMALL * 1.25, 1.2 + 0.16 * len(names)) as (canvas, axes):
-        axes.axvspan(-3, 3, color=PALETTE[2], alpha=0.12, linewidth=0)
         axes.axvline(0, color=MUTED, linewidth=1)
-        far = np.abs(away) > 3
-        for which, colour in ((~far, PALETTE[0]), (far, PALETTE[1])):
-            shown = which & np.isfinite(away)
-            axes.plot(np.clip(away[shown], -30, 30), np.flatnonzero(shown), "o", color=colour, markersize=4)
+        for shifts, mark, colour in ((larger, "|", MUTED), (away, "o", PALETTE[0])):
+            shown = np.isfinite(shifts)
+            axes.plot(np.clip(shifts[shown], -5, 5), np.flatnonzero(shown), mark, color=colour, markersize=4)
         axes.set_yticks(range(len(names)))
         axes.set_yticklabels(names, fontsize=7)
         axes.set_ylim(len(names) - 0.5, -0.5)
-        axes.set_xlabel("observed - simulated, standard errors")
+        axes.set_xlabel("observed - simulated, standard deviations of a region")
         return seal(
             canvas,
             name="predictive_checks",
             title="Observed regions against the estimate's",
             table={key: list(column) for key, column in checks.items()},
             caption="The published statistics: means over held-out observed regions less those over regions simulated "
-            "under the estimate. Beyond 30 drawn at 30; absent where there is none.",
+            "under the estimate; strokes: populations a tenth larger. Beyond 5 drawn at 5; absent where there is none.",
         )
 
 

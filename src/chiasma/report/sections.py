@@ -81,7 +81,8 @@ def _learnt(run: Run) -> str:
 def _concluded(facts: Mapping[str, Any]) -> str:
     """What a procedure says of the observed regions, how they differ from its estimate, and how well that is told."""
     told, checks = facts.get("discriminator") or {}, str(facts.get("checks") or "")
-    said = [str(facts.get("says") or ""), f"{checks[0].upper()}{checks[1:]}." if checks else ""]
+    said = [str(facts.get("gate") or ""), str(facts.get("says") or "")]
+    said.append(f"{checks[0].upper()}{checks[1:]}." if checks else "")
     if is_number(told.get("auroc")):
         between = f"{figure(told['auroc'])} ({figure(told['low'])} to {figure(told['high'])})"
         said.append(

@@ -62,21 +62,25 @@ def replicate_trees(
         )
 
 
-def decode_central(ts: Any, *, sites: int, tell_first: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def decode_central(
+    ts: Any, *, sites: int, seen: np.ndarray | None = None, tell_first: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Codes and distances of the central sites of a tree sequence (see `code_central`); other sites are not decoded.
 
     Args:
         ts: a tskit.TreeSequence with two alleles a site.
         sites: columns.
+        seen: whether each site is seen (site,); the others are as if they were not there. All, where left out.
         tell_first: tell the distance before the first of them, as the original does of simulated regions.
     """
     tskit = require_module("tskit", extra="population")
-    positions = ts.sites_position
+    index = np.arange(ts.num_sites) if seen is None else np.flatnonzero(seen)
+    positions = ts.sites_position[index]
     low, high = central_range(len(positions), sites)
     variant = tskit.Variant(ts)
     alleles = np.empty((ts.num_samples, high - low), np.int8)
-    for column, site in enumerate(range(low, high)):
-        variant.decode(site)
+    for column, site in enumerate(index[low:high]):
+        variant.decode(int(site))
         alleles[:, column] = variant.genotypes
     before = None
     if tell_first and high > low:

@@ -31,6 +31,6 @@ def infer(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Pa
     record = plain(found.facts)
     write_json(folder / "inference" / "inference.json", record)
     write_json(folder / "metrics.json", {**read_json(folder / "metrics.json"), "inference": record})
-    for key in ("says", "checks"):
+    for key in ("gate", "says", "checks"):
         if key in found.facts:
             print(found.facts[key], file=sys.stderr, flush=True)

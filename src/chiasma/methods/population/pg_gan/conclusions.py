@@ -9,22 +9,20 @@ from typing import Any
 import numpy as np
 
 from chiasma.core.errors import list_some
-from chiasma.core.rng import derive_seed, generator
+from chiasma.core.rng import derive_seed
 from chiasma.data.results import Inference
 from chiasma.methods.population.pg_gan import examples
+from chiasma.methods.population.pg_gan.gate import Check, compare_regions
 from chiasma.methods.population.pg_gan.model import PgGan
 from chiasma.methods.population.pg_gan.posterior import (
-    Check,
     Table,
     guided_abc,
     neural_posterior,
-    predictive_check,
     published_names,
     simulate_table,
     summarise_batch,
 )
-from chiasma.methods.population.pg_gan.regions import Batch, simulate_batch
-from chiasma.metrics.classification import auroc
+from chiasma.methods.population.pg_gan.regions import Batch, Rule
 from chiasma.plot.demography import draw_demography
 from chiasma.plot.inference import plot_annealing, plot_checks, plot_intervals, plot_ranks
 from chiasma.stats.sbc import Calibration, calibrate_posteriors
@@ -38,23 +36,25 @@ _OUTSIDE = 0.1
 """Share of statistics beyond all simulated data sets above which intervals are said to be extrapolated."""
 _KEPT = 0.25
 """Share of the table that ABC keeps."""
-_DRAWS = 500
-"""Resamples of the interval of the discriminator's AUC."""
 _UNINFORMED = 0.8
 """Share of the error of the middle of the range above which the data are said to tell nothing."""
 
 
-def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | None, seed: int) -> Inference:
-    """Estimates, posteriors with their calibration, predictive checks, and figures of them.
+def conclude(
+    fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | None, seed: int, rule: Rule | None = None
+) -> Inference:
+    """Whether the estimate fits, estimates, posteriors with their calibration, and figures of them.
 
     Args:
         fitted: the game that was played.
         observed: encoded regions that the discriminator was not trained on; posteriors are given these.
         truth: all values by name where the observed regions are simulated, else None.
         seed: of simulations and draws.
+        rule: what the observed regions went through, and simulated ones go through in turn.
     """
-    config = fitted.config
-    checks = predictive_check(fitted, observed, regions=max(len(observed[0]), 200), seed=seed)
+    config, rule = fitted.config, Rule() if rule is None else rule
+    compared = compare_regions(fitted, observed, seed=seed, rule=rule)
+    checks = compared.checks
     estimates = _estimates(fitted, truth)
     tables: dict[str, dict[str, Any]] = {
         "annealing": _trace(fitted),
@@ -67,7 +67,8 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
         "truth": None if truth is None else dict(truth),
         "observed regions": len(observed[0]),
         "level": LEVEL,
-        "discriminator": _told_apart(fitted, observed, seed=seed),
+        "gate": compared.text,
+        "fit": compared.facts,
         "checks": _words_of_checks(checks),
     }
     graphs = {"estimate": fitted.values()}
@@ -76,7 +77,7 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
             f"No intervals: {len(observed[0])} observed regions were held out, and {FEWEST_REGIONS} or more are needed."
         )
     elif config.posterior_sets:
-        posteriors, calibrations, kept = posteriors_of(fitted, observed, seed=seed)
+        posteriors, calibrations, kept = posteriors_of(fitted, observed, seed=seed, rule=rule)
         rows = _intervals(fitted, posteriors, calibrations, kept)
         tables |= {"posterior": _draws(fitted, posteriors), "intervals": rows}
         tables["calibration"] = _rank_table(calibrations)
@@ -91,6 +92,9 @@ def conclude(fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | Non
             "data sets simulated": kept["sets"],
         }
         facts["statistics outside all simulated"] = kept["outside"]
+    facts["regions drawn again"] = {"game": fitted.redrawn_, "conclusions": dict(rule.counts)}
+    if rule.counts["drawn again"]:
+        facts["gate"] += f" {_words_of_rule(rule.counts)}"
     if truth is not None:
         graphs["truth"] = dict(truth)
     history = examples.history(config)
@@ -105,7 +109,7 @@ def _shares(found: list[Calibration]) -> dict[str, np.ndarray]:
 
 
 def posteriors_of(
-    fitted: PgGan, observed: Batch, *, seed: int
+    fitted: PgGan, observed: Batch, *, seed: int, rule: Rule | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, list[Calibration]], dict[str, Any]]:
     """Draws given the observed regions by each way, and what their intervals are worth on simulated truths.
 
@@ -120,7 +124,7 @@ def posteriors_of(
     config = fitted.config
     number = len(published_names(config))
     place = derive_seed(seed, "pg-gan", "posterior")
-    table = simulate_table(fitted, number=config.posterior_sets, regions=len(observed[0]), seed=place)
+    table = simulate_table(fitted, number=config.posterior_sets, regions=len(observed[0]), seed=place, rule=rule)
     given = summarise_batch(fitted, observed)[None]
     n_truths = len(table.parameters) // 5
     n_truths = n_truths if n_truths >= _FEWEST_TRUTHS else 0
@@ -228,31 +232,21 @@ def _rank_table(calibrations: Mapping[str, list[Calibration]]) -> dict[str, Any]
     return {key: [row[key] for row in rows] for key in rows[0]} if rows else {"way": []}
 
 
-def _told_apart(fitted: PgGan, observed: Batch, *, seed: int) -> dict[str, float]:
-    """How well the discriminator tells held-out observed regions from ones simulated under the estimate: AUC."""
-    number = max(len(observed[0]), 200)
-    place = derive_seed(seed, "pg-gan", "told apart")
-    made = simulate_batch(fitted.config, fitted.values(), number=number, seed=place)
-    real, simulated = fitted.logits(observed), fitted.logits(made)
-    y = np.repeat([1, 0], [len(real), len(simulated)])
-    rng = generator(seed, "pg-gan", "auc")
-    drawn = []
-    for _ in range(_DRAWS):
-        again = np.concatenate([rng.choice(real, len(real)), rng.choice(simulated, len(simulated))])
-        drawn.append(auroc(y, again))
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return {"auroc": auroc(y, np.concatenate([real, simulated])), "low": float(low), "high": float(high)}
-
-
 def _words_of_checks(checks: list[Check]) -> str:
-    known = [check for check in checks if np.isfinite(check.difference)]
+    """In standard deviations of a region: with enough regions any difference is many standard errors."""
+    known = sorted((check for check in checks if np.isfinite(check.shift)), key=lambda check: -abs(check.shift))
     if not known:
         return "no statistic could be compared"
-    away = sorted((check for check in known if abs(check.difference) > 3), key=lambda check: -abs(check.difference))
-    if not away:
-        return f"all {len(known)} statistics of observed regions lie within 3 standard errors of the estimate's"
-    named = list_some([f"{check.name} {check.difference:+.1f}" for check in away], most=4)
-    return f"{len(away)} of {len(known)} statistics lie beyond 3 standard errors of the estimate's: {named}"
+    named = list_some([f"{check.name} {check.shift:+.2f}" for check in known], most=4)
+    return f"means of {len(known)} statistics less the estimate's, in standard deviations of a region: {named}"
+
+
+def _words_of_rule(counts: Mapping[str, int]) -> str:
+    again = counts["drawn again"] / max(1, counts["regions"] + counts["drawn again"])
+    left = f"; {counts['too few sites']:,} had too few in the end" if counts["too few sites"] else ""
+    return (
+        f"{again:.1%} of simulated regions had too few sites and were drawn again, as such windows are left out{left}."
+    )
 
 
 def _words_of_intervals(columns: Mapping[str, Any], kept: Mapping[str, Any]) -> str:

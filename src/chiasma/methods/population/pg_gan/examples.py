@@ -13,7 +13,7 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.pg_gan.config import Config, tiny
 from chiasma.simulate.central_regions import replicate_trees, sample_sets
-from chiasma.simulate.demographies import Model, Prior, demography_of
+from chiasma.simulate.demographies import Model, Prior, demography_of, resized
 from chiasma.simulate.demographies_pg_gan import MODELS
 
 CLASSES = ("simulated", "observed")
@@ -70,9 +70,9 @@ def draw_values(config: Config, rng: np.random.Generator) -> dict[str, float]:
     return values_of(config, np.array([prior.draw(rng) for prior in inferred(config)]))
 
 
-def trees(config: Config, values: dict[str, float], *, number: int, seed: int) -> Any:
-    """Tree sequences of regions under these values, one after another."""
-    chosen = history(config)
+def trees(config: Config, values: dict[str, float], *, number: int, seed: int, factor: float = 1.0) -> Any:
+    """Tree sequences of regions under these values, one after another, all populations larger by a factor."""
+    chosen = history(config) if factor == 1 else resized(history(config), factor)
     return replicate_trees(
         demography_of(chosen, values),
         sample_sets(chosen.populations, sample_sizes(config)),

@@ -20,9 +20,11 @@ from chiasma.methods.population.pg_gan.config import Config
 from chiasma.methods.population.pg_gan.regions import (
     Batch,
     Observed,
+    Rule,
     encode_examples,
     observed_in,
     observed_of,
+    rule_of,
     simulate_batch,
 )
 from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits
@@ -48,6 +50,7 @@ class PgGan:
         accuracy_: the discriminator's share right of observed and of simulated regions, in the last minibatch.
         model_: the discriminator.
         simulated_: minibatches that were simulated.
+        redrawn_: regions in these, those drawn again for too few sites, and those left with too few.
     """
 
     def __init__(self, config: Config) -> None:
@@ -59,14 +62,14 @@ class PgGan:
         Raises:
             InsufficientDataError: none is observed.
         """
-        return self.play(observed_in(self.config, data, seed=seed), seed=seed)
+        return self.play(observed_in(self.config, data, seed=seed), seed=seed, rule=rule_of(data))
 
-    def play(self, observed: Observed, *, seed: int) -> Self:
-        """Fit to observed regions, given by a function that draws so many of them, encoded."""
+    def play(self, observed: Observed, *, seed: int, rule: Rule | None = None) -> Self:
+        """Fit to observed regions, drawn by a function and encoded; `rule` is what they went through."""
         config = self.config
         chosen = examples.inferred(config)
         values_of = partial(examples.values_of, config)
-        game = Game(config, observed, seed=seed)
+        game = Game(config, observed, seed=seed, rule=rule)
         rng = generator(seed, "pg-gan", "annealing")
         starts = []
         for _ in range(config.starts):
@@ -94,7 +97,7 @@ class PgGan:
         )
         self.names_ = tuple(one.name for one in chosen)
         self.estimate_ = self.steps_[-1].current
-        self.model_, self.simulated_ = game.model, game.simulated
+        self.model_, self.simulated_, self.redrawn_ = game.model, game.simulated, dict(game.rule.counts)
         return self
 
     def values(self) -> dict[str, float]:
@@ -131,7 +134,7 @@ class PgGan:
         from chiasma.methods.population.pg_gan.conclusions import conclude
 
         truth = data.notes.get("truth")
-        return conclude(self, observed_of(self.config, data), truth=truth, seed=seed)
+        return conclude(self, observed_of(self.config, data), truth=truth, seed=seed, rule=rule_of(data))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Weights, starts and steps; and the estimate by name."""
@@ -145,6 +148,7 @@ class PgGan:
             "estimate": self.values(),
             "accuracy": list(self.accuracy_),
             "simulated": self.simulated_,
+            "redrawn": self.redrawn_,
         }
         return arrays, facts
 
@@ -153,7 +157,7 @@ class PgGan:
         """The procedure that `state` was taken from."""
         made = cls(config)
         made.names_, made.accuracy_ = tuple(meta["names"]), tuple(meta["accuracy"])
-        made.simulated_ = meta["simulated"]
+        made.simulated_, made.redrawn_ = meta["simulated"], dict(meta.get("redrawn", {}))
         made.estimate_, made.start_, made.starts_ = (arrays[name] for name in ("estimate", "start", "starts"))
         made.steps_ = [
             Step(float(row[0]), proposed, float(row[1]), bool(row[2]), current)
@@ -174,10 +178,12 @@ class Game:
         config: of the method.
         observed: the real regions.
         seed: of weights, dropout and simulations.
+        rule: what the real regions went through.
     """
 
-    def __init__(self, config: Config, observed: Observed, *, seed: int) -> None:
+    def __init__(self, config: Config, observed: Observed, *, seed: int, rule: Rule | None = None) -> None:
         self.config, self.observed, self.seed = config, observed, seed
+        self.rule = Rule() if rule is None else rule
         self.simulated = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "pg-gan", "weights"))
@@ -190,7 +196,7 @@ class Game:
         """A fresh batch under these values."""
         self.simulated += 1
         place = derive_seed(self.seed, "pg-gan", "batch", self.simulated)
-        return simulate_batch(self.config, values, number=self.config.batch, seed=place)
+        return simulate_batch(self.config, values, number=self.config.batch, seed=place, rule=self.rule)
 
     def train(self, values: dict[str, float], batches: int) -> tuple[float, float]:
         """Train the discriminator; the share it has right in the last minibatch, of observed and of simulated."""

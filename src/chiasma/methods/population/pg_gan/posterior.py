@@ -15,7 +15,7 @@ from chiasma.fit.neural_posterior import NeuralPosterior
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.config import Config
 from chiasma.methods.population.pg_gan.model import PgGan
-from chiasma.methods.population.pg_gan.regions import Batch, simulate_batch
+from chiasma.methods.population.pg_gan.regions import Batch, Rule, simulate_batch
 from chiasma.stats.abc import Ranges, abc_posterior, cross_fitted
 from chiasma.stats.region_statistics import region_statistics, statistic_names
 
@@ -58,15 +58,18 @@ def published_names(config: Config) -> tuple[str, ...]:
     return statistic_names(len(examples.sample_sizes(config)))
 
 
-def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int) -> Table:
-    """Data sets of `regions` regions, each under a draw from the ranges; data set i of a seed is always the same."""
+def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int, rule: Rule | None = None) -> Table:
+    """Data sets of `regions` regions, each under a draw from the ranges; data set i of a seed is always the same.
+
+    The regions go through what the observed windows did (`rule`).
+    """
     config = fitted.config
     parameters, statistics = [], []
     for index in range(number):
         rng = generator(seed, "pg-gan", "table", index)
         vector = np.array([prior.draw(rng) for prior in examples.inferred(config)])
         place = derive_seed(seed, "pg-gan", "table", index)
-        batch = simulate_batch(config, examples.values_of(config, vector), number=regions, seed=place)
+        batch = simulate_batch(config, examples.values_of(config, vector), number=regions, seed=place, rule=rule)
         parameters.append(vector)
         statistics.append(summarise_batch(fitted, batch))
     return Table(np.array(parameters), np.array(statistics))
@@ -123,44 +126,3 @@ def neural_posterior(fitted: PgGan, table: Table, observed: np.ndarray, *, draws
     summary, learnt = cross_fitted(table.statistics, free)
     density = NeuralPosterior().fit(learnt, free, seed=seed)
     return bounds.bounded(density.draw(summary.transform(observed), draws=draws, seed=seed))
-
-
-@dataclass(frozen=True)
-class Check:
-    """One published statistic of observed and of simulated regions.
-
-    Attributes:
-        name: of the statistic.
-        observed: mean over the observed regions.
-        simulated: mean over regions simulated under the estimate.
-        difference: of these means, in standard errors of that difference; NaN where there is none.
-    """
-
-    name: str
-    observed: float
-    simulated: float
-    difference: float
-
-
-def predictive_check(fitted: PgGan, observed: Batch, *, regions: int, seed: int) -> list[Check]:
-    """How far observed regions lie from those simulated under the estimate, by the published statistics.
-
-    Args:
-        fitted: the game.
-        observed: encoded regions.
-        regions: to simulate.
-        seed: of these.
-    """
-    config = fitted.config
-    made = simulate_batch(config, fitted.values(), number=regions, seed=derive_seed(seed, "pg-gan", "check"))
-    tables = [published_statistics(config, batch) for batch in (observed, made)]
-    found = []
-    for index, name in enumerate(published_names(config)):
-        real, simulated = (table[:, index][np.isfinite(table[:, index])] for table in tables)
-        means = [float(one.mean()) if len(one) else float("nan") for one in (real, simulated)]
-        error = 0.0
-        if min(len(real), len(simulated)) > 1:
-            error = float(np.sqrt(real.var(ddof=1) / len(real) + simulated.var(ddof=1) / len(simulated)))
-        away = (means[0] - means[1]) / error if error > 0 else float("nan")
-        found.append(Check(name, means[0], means[1], away))
-    return found
