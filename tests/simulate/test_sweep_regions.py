@@ -98,6 +98,14 @@ def test_histories_come_from_a_demes_file(tmp_path):
     with pytest.raises(InputError, match="several demes"):
         history_of(SweepDesign(demes=str(path)))
     assert history_of(SweepDesign(demes=str(path), deme="B")).sizes.tolist() == [200, 500]
+    path.write_text(path.read_text() + "migrations:\n- {demes: [A, B], rate: 0.001}\n")
+    with pytest.raises(
+        InputError, match=r"split\.yaml: deme B: sweeps are simulated in one population without gene flow"
+    ) as e:
+        history_of(SweepDesign(demes=str(path), deme="B"))
+    assert "A > B" in str(e.value) and "name another deme" in (e.value.do or "")
+    with pytest.raises(InputError, match=r"split\.yaml: no such deme"):
+        history_of(SweepDesign(demes=str(path), deme="C"))
     with pytest.raises(InputError, match="no such demes file"):
         history_of(SweepDesign(demes=str(tmp_path / "none.yaml")))
 

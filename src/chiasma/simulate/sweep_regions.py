@@ -170,7 +170,7 @@ def _from_demes(path: str, deme: str, changed: int) -> SizeHistory:
     today = [one.name for one in graph.demes if one.end_time == 0]
     if not deme and len(today) != 1:
         raise InputError("several demes are alive today", where=path, got=", ".join(today), do="name one: --deme NAME")
-    return SizeHistory.from_demes(graph, deme or today[0])
+    return SizeHistory.from_demes(graph, deme or today[0], source=path)
 
 
 def simulate_region_trees(

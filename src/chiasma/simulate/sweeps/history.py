@@ -8,7 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from chiasma.core.checks import require_module
-from chiasma.core.errors import InputError
+from chiasma.core.errors import InputError, list_some
+
+_ELSE = (
+    "name another deme, give a history of sizes alone (sizes and starts), or take the flow out of a copy of the file"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class SizeHistory:
         return cls(np.array([float(size) for _, size in epochs]), np.array([float(start) for start, _ in epochs]))
 
     @classmethod
-    def from_demes(cls, graph: Any, deme: str, *, steps: int = 20) -> Self:
+    def from_demes(cls, graph: Any, deme: str, *, steps: int = 20, source: object = None) -> Self:
         """The history of one deme through its ancestors, where they are a line.
 
         Args:
@@ -42,6 +46,7 @@ class SizeHistory:
             deme: name of the deme that is sampled today.
             steps: equal parts of an epoch of exponential growth, each at its harmonic mean size, so that the chance
                 that two lineages coalesce in it is right.
+            source: the file, for messages.
 
         Raises:
             InputError: the line meets what a sweep cannot be simulated under: gene flow, several ancestors.
@@ -49,24 +54,33 @@ class SizeHistory:
         epochs: list[tuple[float, float]] = []
         name = deme
         if name not in graph:
-            raise InputError("no such deme", got=deme, expected=", ".join(d.name for d in graph.demes))
+            raise InputError("no such deme", where=source, got=deme, expected=", ".join(d.name for d in graph.demes))
         if graph.time_units != "generations":
             graph = graph.in_generations()
         if graph[name].end_time > 0:
-            raise InputError("the deme is extinct", where=deme, got=f"end_time {graph[name].end_time:g}", expected="0")
+            raise InputError(
+                "the deme is extinct",
+                where=_place(source, deme),
+                got=f"end_time {graph[name].end_time:g}",
+                expected="0",
+            )
         until = 0.0
         while True:
             now = graph[name]
-            _refuse_flow(graph, name, until)
+            _refuse_flow(graph, name, until, where=_place(source, name))
             for epoch in reversed(now.epochs):
                 if epoch.start_time <= until:
                     continue
-                epochs += _steps(epoch, until, steps, where=f"deme {name}")
+                epochs += _steps(epoch, until, steps, where=_place(source, name))
             if not now.ancestors:
                 return cls.of(*epochs)
             if len(now.ancestors) > 1:
                 raise InputError(
-                    "sweeps are simulated in one unmixed population", where=f"deme {name}", got=now.ancestors
+                    "sweeps are simulated in one unmixed population",
+                    where=_place(source, name),
+                    got=", ".join(now.ancestors),
+                    expected="one ancestor",
+                    do=_ELSE,
                 )
             name, until = now.ancestors[0], now.start_time
 
@@ -113,15 +127,20 @@ def _steps(epoch: Any, until: float, steps: int, *, where: str) -> list[tuple[fl
     return list(zip(times[:-1].tolist(), (1 / inverse).tolist()))
 
 
-def _refuse_flow(graph: Any, deme: str, until: float) -> None:
+def _place(source: object, deme: str) -> str:
+    return f"deme {deme}" if source is None else f"{source}: deme {deme}"
+
+
+def _refuse_flow(graph: Any, deme: str, until: float, *, where: str) -> None:
     flow = [f"{m.source} > {m.dest}" for m in graph.migrations if deme in (m.source, m.dest) and m.start_time > until]
     flow += [f"pulse into {p.dest}" for p in graph.pulses if deme == p.dest and p.time > until]
     if flow:
         raise InputError(
             "sweeps are simulated in one population without gene flow",
-            where=f"deme {deme}",
-            got=", ".join(flow[:3]),
+            where=where,
+            got=list_some(flow, most=3),
             expected="no migration and no pulse into its line",
+            do=_ELSE,
         )
 
 
