@@ -79,16 +79,10 @@ def _learnt(run: Run) -> str:
 
 
 def _concluded(facts: Mapping[str, Any]) -> str:
-    """What a procedure says of the observed regions, how they differ from its estimate, and how well that is told."""
-    told, checks = facts.get("discriminator") or {}, str(facts.get("checks") or "")
+    """Whether a procedure's estimate fits the observed regions, what it says of them, and how they differ from it."""
+    checks = str(facts.get("checks") or "")
     said = [str(facts.get("gate") or ""), str(facts.get("says") or "")]
     said.append(f"{checks[0].upper()}{checks[1:]}." if checks else "")
-    if is_number(told.get("auroc")):
-        between = f"{figure(told['auroc'])} ({figure(told['low'])} to {figure(told['high'])})"
-        said.append(
-            f"The discriminator tells the {facts.get('observed regions')} held-out regions from simulations of the "
-            f"estimate with an AUC of {between}; by chance it is .5."
-        )
     return " ".join(part for part in said if part)
 
 
