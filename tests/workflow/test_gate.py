@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError
+from chiasma.methods.population.shic.config import tiny as sweeps
+from chiasma.workflow.fitted import load_fitted
 from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.loading.masks import mask_of_fit, mask_remarks
 from chiasma.workflow.predicting.predict import predict
 from command_line import call, done
 
@@ -18,7 +21,7 @@ LENGTH = 30 * 20_001
 def world(tmp_path_factory):
     """A run that learnt from masked simulations, and phased genotypes of a history within its prior and of another."""
     folder = tmp_path_factory.mktemp("gate")
-    (folder / "mask.bed").write_text("".join(f"chr1\t{a}\t{a + 900}\n" for a in range(0, LENGTH, 1000)))
+    (folder / "mask.bed").write_text("".join(f"chr1\t{a}\t{min(a + 900, LENGTH)}\n" for a in range(0, LENGTH, 1000)))
     config = {"test_examples": 60, "training": {"epochs": 1}}
     options = {"rivals": False, "explain": False, "executor": "serial", "draws": 100}
     fit(
@@ -71,6 +74,25 @@ def test_few_windows_say_nothing(world):
 def test_masked_simulations_are_sparser(world):
     notes = json.loads((world / "run" / "provenance.json").read_text())["dataset"]["notes"]
     assert "mask.bed: one of 30 stretches" in notes["mask"]
+
+
+def test_another_mask_than_that_of_the_fit_is_told(world, capsys):
+    run(world, "fits.vcf")
+    assert "warning: the model learnt from regions with the holes of a mask (mask.bed)" in capsys.readouterr().err
+    run(world, "fits.vcf", mask=world / "mask.bed")
+    assert "holes" not in capsys.readouterr().err
+    (world / "again.bed").write_text((world / "mask.bed").read_text())
+    run(world, "fits.vcf", mask=world / "again.bed")
+    assert "holes" not in capsys.readouterr().err
+    (world / "all.bed").write_text(f"1\t0\t{LENGTH}\n")
+    run(world, "fits.vcf", mask=world / "all.bed")
+    assert "with the holes of another mask (mask.bed) than all.bed" in capsys.readouterr().err
+    bare = load_fitted(world / "run")
+    assert mask_of_fit(bare.config, {}) is None
+    (line,) = mask_remarks(None, world / "mask.bed")
+    assert "fit again with --mask" in line and not mask_remarks(None, None)
+    design = sweeps().replace(sweeps=sweeps().sweeps.replace(mask=str(world / "mask.bed")))
+    assert mask_of_fit(design, {}) == bare.meta["mask"]
 
 
 def test_masks_leave_out_sites_and_windows_and_maps_tell_rates(world):

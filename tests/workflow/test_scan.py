@@ -146,7 +146,30 @@ def test_missing_alleles_leave_haplotype_scans_only(tmp_path: Path) -> None:
     data, _ = load_scan(path, settings, target=target, choice=GenotypeChoice(ancestral="AA"))
     assert [skip.count for skip in data.skips if "missing genotypes" in skip.reason] == [1]
     assert {"grid", "scores", "frequency", "bounds"} <= set(data.x[0])
-    assert not runs(path, config()).skips
+    data = runs(path, config())
+    assert not data.skips and data.notes["missing genotypes"].startswith("less than 0.1% of the genotypes are missing")
+
+
+@pytest.mark.parametrize("statistics", ["diploid", "haploid"])
+def test_sites_with_few_genotypes_are_left_out_of_scans(tmp_path: Path, statistics: str) -> None:
+    path = write_vcf(tmp_path / "a.vcf")
+    choice = {} if statistics == "diploid" else {"ancestral": "AA"}
+    whole = runs(path, config(statistics), **choice)
+    assert "missing genotypes" not in whole.notes
+    lines = path.read_text().split("\n")
+    spoilt = list(lines)
+    for number, holes in ((9, 2), (10, 3), (11, 8)):  # of 8 individuals, 6 are three quarters
+        fields = lines[number].split("\t")
+        spoilt[number] = "\t".join([*fields[: len(fields) - holes], *[".|1"] * holes])
+    path.write_text("\n".join(spoilt))
+    data = runs(path, config(statistics), **choice)
+    (skip,) = data.skips
+    assert skip.count == 2 and "less than 75% of the individuals" in skip.reason
+    assert skip.examples == tuple(f"7:{lines[number].split(chr(9))[1]}" for number in (10, 11))
+    assert data.notes["missing genotypes"].startswith("less than 0.1%")
+    path.write_text("\n".join([*lines[:9], spoilt[9], *lines[12:]]))
+    for one, other in zip(data.x, runs(path, config(statistics), **choice).x, strict=True):
+        assert all(np.array_equal(one[name], other[name], equal_nan=True) for name in one)
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +196,14 @@ def test_a_scan_is_written_with_its_page(run: Path, tmp_path: Path, suffix: str)
     page = (tmp_path / "calls.scan.html").read_text()
     assert "30 windows have a class" in page and "<svg" in page and "8 haplotypes" not in page
     assert json.loads((tmp_path / "calls.gate.json").read_text())["verdict"]
+
+
+def test_missing_genotypes_are_told_of(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_vcf(tmp_path / "a.vcf")
+    head, _, rows = path.read_text().partition("GT\t0|")
+    path.write_text(f"{head}GT\t.|{rows}")
+    predict(run, {"input": path})
+    assert "less than 0.1% of the genotypes are missing, and simulations have none" in capsys.readouterr().err
 
 
 @pytest.mark.realdata

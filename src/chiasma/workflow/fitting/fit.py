@@ -20,6 +20,7 @@ from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.fitting.starting import check_start, starting_file
+from chiasma.workflow.loading.masks import mask_of_fit
 from chiasma.workflow.loading.prepare import Prepared, check_inputs, of_examples, prepare
 from chiasma.workflow.loading.remarks import reading_remarks
 from chiasma.workflow.method import Method, load_method
@@ -266,6 +267,8 @@ def _training_stage(job: Job, prepared: Prepared, run: RunFolder) -> Fitted:
     with run.stage("fit"):
         _say(f"fitting {job.method.name}")
         fitted, cost = train_method(job.method, job.config, prepared, job.options, folder=run.work, start=job.start)
+        if job.method.card.data == "simulations" and not job.inputs.get("fvec"):
+            fitted.meta["mask"] = mask_of_fit(job.config, job.inputs)
         fitted.save(run.work)
         write_json(run.work / "cost.json", cost)
     return fitted

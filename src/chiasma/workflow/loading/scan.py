@@ -14,7 +14,7 @@ from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.dataset import Dataset, Skip, Target
-from chiasma.data.haplotypes import Haplotypes
+from chiasma.data.haplotypes import MISSING, Haplotypes
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.data.simulated import Simulated
 from chiasma.encode.haplotypes import segregating
@@ -26,6 +26,9 @@ from chiasma.workflow.loading.haplotypes import require_phase, whole_sites
 
 FEWEST_SITES = 2 * WINDOWS
 """Segregating sites of a run below which nothing is said of it; a single window may well be empty after a sweep."""
+
+LEAST_CALLED = 0.75
+"""Share of individuals whose genotype must be known at a site, as in diploS/HIC."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +79,8 @@ def load_scan(
 
     As many haplotypes as were simulated are drawn, whole individuals, the same for all runs. Runs with fewer than
     FEWEST_SITES sites, and those with a window of which the mask leaves less than LEAST_ACCESSIBLE, are left out and
-    counted.
+    counted; so are sites at which fewer than LEAST_CALLED of the individuals have a genotype, or, for the statistics of
+    partialS/HIC, not all. Genotypes still missing are told of in the note `missing genotypes`: simulations have none.
 
     Args:
         path: genotypes of any format.
@@ -99,10 +103,8 @@ def load_scan(
     if statistics != "diploid":
         require_phase(found.read, path)
     haplotypes, note = _individuals(found.read.haplotypes, examples.sample_sizes(config)[0], seed, where=path)
-    skips = list(found.read.skips)
-    if statistics == "partial":
-        haplotypes, missing = whole_sites(haplotypes)
-        skips += missing
+    haplotypes, missing = (whole_sites if statistics == "partial" else _called_sites)(haplotypes)
+    skips = [*found.read.skips, *missing]
     scan, few = _runs(found, haplotypes, statistics, length=examples.design(config).length)
     skips += few
     if not len(scan.first):
@@ -126,7 +128,11 @@ def load_scan(
         unit_name="window",
         columns={**columns, **window_columns(found, places.start, places.end)},
         skips=tuple(skips),
-        notes={"haplotypes": note, "statistics": f"by window, {WINDOWS} windows of {scan.step:,.0f} bases"},
+        notes={
+            "haplotypes": note,
+            "statistics": f"by window, {WINDOWS} windows of {scan.step:,.0f} bases",
+            **_missing_note(haplotypes),
+        },
     )
     return data, places
 
@@ -147,6 +153,32 @@ def _individuals(rows: Haplotypes, wanted: int, seed: int, *, where: Any) -> tup
     chosen = np.sort(generator(seed, "individuals").permutation(len(rows.samples))[:number])
     note = f"{number} of {len(rows.samples)} individuals, as many as in training, drawn with seed {seed}"
     return rows.take_samples(chosen), note
+
+
+def _called(haplotypes: Haplotypes) -> np.ndarray:
+    """Share of individuals of whom all alleles are known, at each site (site,)."""
+    by_individual = haplotypes.alleles.reshape(-1, haplotypes.ploidy, haplotypes.n_sites)
+    return (by_individual != MISSING).all(axis=1).mean(axis=0)
+
+
+def _called_sites(haplotypes: Haplotypes) -> tuple[Haplotypes, list[Skip]]:
+    """Sites at which enough individuals have a genotype, and a count of the others."""
+    enough = _called(haplotypes) >= LEAST_CALLED
+    if enough.all():
+        return haplotypes, []
+    left = np.flatnonzero(~enough)
+    names = tuple(f"{haplotypes.contig}:{np.floor(haplotypes.positions[i]) + 1:.0f}" for i in left[:3])
+    reason = f"sites with genotypes of less than {LEAST_CALLED:.0%} of the individuals"
+    return haplotypes.take_sites(np.flatnonzero(enough)), [Skip(reason, len(left), names)]
+
+
+def _missing_note(haplotypes: Haplotypes) -> dict[str, str]:
+    """What is missing of the sites that are read, in a sentence; nothing where nothing is."""
+    share = float(1 - _called(haplotypes).mean()) if haplotypes.n_sites else 0.0
+    if not share:
+        return {}
+    said = f"{share:.1%}" if share >= 0.0005 else "less than 0.1%"
+    return {"missing genotypes": f"{said} of the genotypes are missing, and simulations have none: statistics shift"}
 
 
 def _runs(

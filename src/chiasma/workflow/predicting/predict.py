@@ -17,8 +17,10 @@ from chiasma.io.tables import CONTAINERS
 from chiasma.workflow.evaluating.evaluate import apply_calibration
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.training import too_short
+from chiasma.workflow.loading.feature_vectors import is_fvec
 from chiasma.workflow.loading.genotypes import GenotypeChoice
 from chiasma.workflow.loading.groups import add_study
+from chiasma.workflow.loading.masks import mask_remarks
 from chiasma.workflow.model import OwnModel, resolve_model
 from chiasma.workflow.predicting.containers import write_container
 from chiasma.workflow.predicting.pair import align_columns
@@ -92,8 +94,7 @@ def predict(
         return _written(fitted, data, columns, output), data.skips
     if isinstance(fitted, OwnModel):
         fitted = fitted.measured(data)
-    remarks = fitted.remarks(data) if isinstance(fitted, OwnModel) else too_short(data.x, fitted.meta.get("task", {}))
-    for remark in remarks:
+    for remark in _remarks(fitted, data, inputs):
         print(remark, file=sys.stderr, flush=True)
     scores = apply_calibration(fitted, fitted.scores(data, device=device))
     columns = prediction_columns(fitted, data, scores, conformal_sets(fitted, scores))
@@ -108,6 +109,18 @@ def predict(
     if output is not None:
         write_windows(output, fitted, data, columns, intervals=where, fasta=inputs.get("fasta"))
     return columns, data.skips
+
+
+def _remarks(fitted: Fitted | OwnModel, data: Dataset, inputs: Mapping[str, Any]) -> list[str]:
+    """What the model does not see of the data, or did not learn from."""
+    if isinstance(fitted, OwnModel):
+        return fitted.remarks(data)
+    found = too_short(data.x, fitted.meta.get("task", {}))
+    if "mask" in fitted.meta and not is_fvec(inputs.get("input") or inputs.get("genotypes")):
+        found += mask_remarks(fitted.meta["mask"], inputs.get("mask"))
+    if "missing genotypes" in data.notes:
+        found.append(str(data.notes["missing genotypes"]))
+    return found
 
 
 def _refuse_transductive(fitted: Fitted | OwnModel) -> None:
@@ -172,7 +185,7 @@ def _read_windows(fitted: Fitted, path: str, choice: GenotypeChoice, *, seed: in
     Raises:
         UsageError: something is told of the genotypes, and feature vectors are given.
     """
-    from chiasma.workflow.loading.feature_vectors import is_fvec, load_new_vectors
+    from chiasma.workflow.loading.feature_vectors import load_new_vectors
     from chiasma.workflow.loading.scan import load_scan
 
     if not is_fvec(path):
