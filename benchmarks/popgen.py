@@ -1,9 +1,9 @@
 """Statistics and encoders of population genetics, calls a CPU second, beside scikit-allel, tskit and diploSHIC.
 
-The setting is 198 haplotypes of 50 kb at Ne 10,000 (about 146 sites), one thread; every pair of answers is compared
-before it is timed. diploSHIC needs no more of its dependencies than these and scikit-allel (`pip install --no-deps
-diploshic==1.1.0`); where it is absent its line is left out. pg-gan cannot be installed: its encoder's rate was recorded
-on another day (2026-11-21, pg-gan a0de416, the same setting) and is marked so. All else is of one run.
+The setting is 198 haplotypes of 50 kb at Ne 10,000 (170 sites; 146 are expected), one thread; answers of statistics are
+compared before they are timed. diploSHIC needs no more of its dependencies than these and scikit-allel (`pip install
+--no-deps diploshic==1.1.0`); where it is absent its line is left out. pg-gan cannot be installed: its encoder's rate
+was recorded on another day (2026-11-21, pg-gan a0de416, the same setting) and is marked so. All else is of one run.
 
     CHIASMA_DATA=... OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python benchmarks/popgen.py [--json]
 """
