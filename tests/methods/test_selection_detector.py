@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from chiasma.core.errors import MismatchError, UsageError
+from chiasma.encode.central_sites import encode_central
 from chiasma.fit.checkpoint import module_arrays
 from chiasma.methods.population.pg_gan import config as game_config
 from chiasma.methods.population.pg_gan import examples as game_examples
@@ -67,16 +68,23 @@ def test_it_begins_where_the_game_ended() -> None:
 def test_real_windows_are_encoded_as_simulated_ones() -> None:
     """The first distance is 0 for all, and sites that all haplotypes share are not counted."""
     config = tiny()
-    task = make_task(config, examples.example(1), None)
     example = examples.simulate(config, 1, 3)
     rows, sites = example["alleles"].shape
     padded = np.zeros((rows, 2 * sites), np.int8)
     padded[:, ::2] = example["alleles"]
     positions = np.repeat(example["positions"], 2)
-    one, two = task._encode(example), task._encode({**example, "alleles": padded, "positions": positions})
+    given: dict[str, Any] = {"sites": config.sites, "length": config.length}
+    one = encode_central(example, **given)
+    two = encode_central({**example, "alleles": padded, "positions": positions}, **given)
     for left, right in zip(one, two):
         np.testing.assert_array_equal(left, right)
     assert one[1][0] == 0
+    data = examples.example(1)
+    batch = next(make_task(config, data, None).batches("all", 0, 0))
+    for row, region in enumerate(list(data.x)[: len(batch["alleles"])]):  # type: ignore[arg-type]
+        codes, distances = encode_central(region, **given)
+        np.testing.assert_array_equal(batch["alleles"][row].numpy(), codes)
+        np.testing.assert_array_equal(batch["distances"][row].numpy(), distances)
 
 
 def test_larger_populations_keep_address_and_class() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiasma.encode.central_sites import central_range, code_central
+from chiasma.encode.central_sites import central_range, code_central, encode_central
 from chiasma.simulate.central_regions import decode_central, replicate_trees, sample_sets
 
 msprime = pytest.importorskip("msprime")
@@ -64,6 +64,28 @@ def test_missing_alleles_are_zero_and_the_rarer_one_is_one() -> None:
     expected = [[0, -1, -1, 0, 0], [0, 1, -1, 1, 0], [0, -1, -1, -1, 0], [0, -1, 1, -1, 0]]
     np.testing.assert_array_equal(coded, expected)
     np.testing.assert_allclose(distances, [0, 0, 0.1, 0.11, 0], atol=1e-6)
+
+
+def test_an_example_is_its_central_segregating_sites() -> None:
+    rng = np.random.default_rng(2)
+    alleles = (rng.random((6, 40)) < 0.2).astype(np.int8)
+    positions = np.sort(rng.random(40) * 1_000)
+    varied = [i for i in range(40) if 0 < alleles[:, i].sum() < 6]
+    first = len(varied) // 2 - 4
+    assert len(varied) < 40 and first > 0
+    inside = varied[first : first + 8]
+    for tell_first in (False, True):
+        before = positions[varied[first - 1]] if tell_first else None
+        twin = code_central(alleles[:, inside], positions[inside], 1_000, sites=8, before=before)
+        example = {"alleles": alleles, "positions": positions}
+        codes, distances = encode_central(example, sites=8, length=1_000, tell_first=tell_first)
+        np.testing.assert_array_equal(codes, twin[0])
+        np.testing.assert_array_equal(distances, twin[1])
+        assert (distances[0] > 0) == tell_first
+    nothing = encode_central(
+        {"alleles": alleles[:, :0], "positions": positions[:0]}, sites=8, length=1_000, tell_first=True
+    )
+    assert not nothing[0].any() and not nothing[1].any()
 
 
 def test_the_centre() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from chiasma.data.haplotypes import MISSING
+from chiasma.encode.haplotypes import segregating
 
 
 def central_range(n_sites: int, sites: int) -> tuple[int, int]:
@@ -44,3 +47,25 @@ def code_central(
         first = rounded[0] if before is None else np.rint(before)
         distances[left : left + found] = np.diff(rounded, prepend=first) / length
     return out, distances
+
+
+def encode_central(
+    example: Mapping[str, np.ndarray], *, sites: int, length: float, tell_first: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """A simulated or observed region, with arrays alleles and positions, by the central ones of its segregating sites.
+
+    Args:
+        example: the region.
+        sites: columns.
+        length: bases by which distances are divided.
+        tell_first: whether the distance before the first column is told (`before` of `code_central`).
+
+    Returns:
+        As of `code_central`.
+    """
+    alleles, positions = example["alleles"], example["positions"]
+    index = np.flatnonzero(segregating(alleles))
+    low, high = central_range(len(index), sites)
+    kept = index[low:high]
+    before = float(positions[index[max(low - 1, 0)]]) if tell_first and high > low else None
+    return code_central(alleles[:, kept], positions[kept], length, sites=sites, before=before)

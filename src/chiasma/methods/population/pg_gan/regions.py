@@ -10,8 +10,7 @@ import numpy as np
 from chiasma.core.errors import InsufficientDataError
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset
-from chiasma.encode.central_sites import central_range, code_central
-from chiasma.encode.haplotypes import segregating
+from chiasma.encode.central_sites import encode_central
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.config import Config
 from chiasma.simulate.central_regions import decode_central
@@ -107,16 +106,8 @@ def encode_examples(config: Config, data: Dataset) -> Batch:
     """
     regions = []
     for example in data.x:  # type: ignore[union-attr]
-        alleles, positions = example["alleles"], example["positions"]
-        index = np.flatnonzero(segregating(alleles))
-        low, high = central_range(len(index), config.sites)
-        kept = index[low:high]
-        before = None
-        if config.faithful and "target" in example and high > low:  # only simulated regions carry what they answer
-            before = float(positions[index[max(low - 1, 0)]])
-        regions.append(
-            code_central(alleles[:, kept], positions[kept], config.length, sites=config.sites, before=before)
-        )
+        told = config.faithful and "target" in example  # only simulated regions carry what they answer
+        regions.append(encode_central(example, sites=config.sites, length=config.length, tell_first=told))
     return stack(regions)
 
 

@@ -17,8 +17,7 @@ from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.simulated import Simulated
 from chiasma.data.split import Split
-from chiasma.encode.central_sites import central_range, code_central
-from chiasma.encode.haplotypes import segregating
+from chiasma.encode.central_sites import encode_central
 from chiasma.fit.task import Batch
 from chiasma.methods.population.selection_detector.config import Config
 from chiasma.run.simulations import kept
@@ -71,7 +70,7 @@ class DetectorTask:
         size, examples = self._size(part), iter(self.x.take(index))
         for begin in range(0, len(index), size):
             rows = index[begin : begin + size]
-            regions = [self._encode(next(examples)) for _ in rows]
+            regions = [encode_central(next(examples), sites=self.config.sites, length=self.config.length) for _ in rows]
             batch = {
                 "alleles": torch.from_numpy(np.stack([codes for codes, _ in regions])),
                 "distances": torch.from_numpy(np.stack([distances for _, distances in regions])),
@@ -79,12 +78,6 @@ class DetectorTask:
             if self.data.target.kind != "none":
                 batch["y"] = torch.from_numpy(self.data.target.values[rows].astype(np.float32))
             yield batch
-
-    def _encode(self, example: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        index = np.flatnonzero(segregating(example["alleles"]))
-        low, high = central_range(len(index), self.config.sites)
-        alleles, positions = example["alleles"][:, index[low:high]], example["positions"][index[low:high]]
-        return code_central(alleles, positions, self.config.length, sites=self.config.sites)
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy."""
