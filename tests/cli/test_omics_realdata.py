@@ -122,7 +122,7 @@ def test_factors_of_cells_that_lack_layers(scmt: dict[str, Any], tmp_path: Path)
 @pytest.mark.parametrize("method", ["mofa", "autoencoder", "graph-umap"])
 def test_culture_of_cells_that_lack_layers(method: str, scmt: dict[str, Any], tmp_path: Path) -> None:
     metrics = fit(tmp_path, method, *scmt["views"], *scmt["labels"])
-    assert metrics["test"]["auroc"]["value"] > 0.6  # a tiny autoencoder's head may call one class only: ranks, not calls
+    assert metrics["test"]["auroc"]["value"] > 0.6  # a tiny head may call one class only: ranks, not calls
 
 
 @pytest.mark.slow
