@@ -161,7 +161,7 @@ def test_areas_by_strength_stand_beside_single_statistics(run: Path) -> None:
     assert [row["value"] for row in slices] == ["0.1", "0.2"]
     assert slices[0]["auroc"]["value"] == rows["selection-detector", 0.1]["value"]
     page = (run / "report.html").read_text()
-    assert "Selection coefficient" in page and "Area by strength" in page
+    assert "selection coefficient, against neutral" in page and 'id="figure-area_by_strength"' in page
 
 
 def test_hidden_units_are_told_in_the_run_and_by_explain(run: Path, tmp_path: Path) -> None:
