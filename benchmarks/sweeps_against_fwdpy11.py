@@ -33,7 +33,7 @@ SITE = LENGTH / 2
 STATISTICS = ("segsites", "pi", "tajima_d", "n_haplotypes", "h12", "pi_middle")
 _LONGEST = 5000.0
 """Generations: a tree with more branches than this that a standing allele may have arisen on counts as one with this
-(see `standing`; the mean is about 400, and 1 tree in some hundreds has more)."""
+(see `standing`; the mean is 430, and 1 tree of 700 had more)."""
 _COURSES = 1000
 """Courses tried from one burnt-in population."""
 
