@@ -174,7 +174,7 @@ def test_three_populations_in_the_data_and_two_in_the_model(tmp_path: Path) -> N
     assert "A, B, C" in str(caught.value) and "--samples" in str(caught.value)
     config = tiny().replace(model="ooa3", haplotypes=(6, 6, 6), length=8_000.0, calibration_examples=0, test_examples=4)
     data, _ = load_observed(config, inputs(path, "C,A,B"), seed=1)
-    assert next(iter(data.x))["alleles"].shape[0] == 18  # type: ignore[union-attr]
+    assert next(iter(data.x))["alleles"].shape[0] == 18  # type: ignore[arg-type]
 
 
 def test_too_few_sites_and_samples_without_a_population(tmp_path: Path) -> None:
