@@ -80,7 +80,7 @@ def test_what_cannot_be_aligned_is_refused():
     model.fit(reference, seed=1)
     assert isinstance(query.x, Matrix)
     other = Matrix(query.x.values, query.x.samples, np.asarray([f"ENSG{i}" for i in range(120)], dtype=object))
-    with pytest.raises(MismatchError, match="gene names"):
+    with pytest.raises(MismatchError, match="named alike in both sets"):
         model.scores(replace(query, x=other))
     holed = query.x.values.copy()
     holed[3, 5] = np.nan

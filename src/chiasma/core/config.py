@@ -22,13 +22,13 @@ class Config(BaseModel):
     reads_files: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file whose contents shape the result, or nothing."""
 
-    def files(self) -> dict[str, str]:
+    def named_files(self) -> dict[str, str]:
         """Paths of the files that are named, here and in nested configurations, by dotted field."""
         found = {name: str(path) for name in self.reads_files if (path := getattr(self, name))}
         for name in type(self).model_fields:
             inner = getattr(self, name)
             if isinstance(inner, Config):
-                found |= {f"{name}.{key}": path for key, path in inner.files().items()}
+                found |= {f"{name}.{key}": path for key, path in inner.named_files().items()}
         return found
 
     @classmethod

@@ -250,7 +250,9 @@ def _whole(path: Path | str) -> Iterator[Path]:
         yield partial
         if path.is_dir():  # a Zarr store is a folder; another one is not ours to remove
             if not any((path / name).exists() for name in ("zarr.json", ".zgroup")):
-                raise RunError("cannot write: a folder that is no Zarr store is there", where=path)
+                raise RunError(
+                    "cannot write: a folder that is no Zarr store is there", where=path, do="choose another name"
+                )
             shutil.rmtree(path)
         os.replace(partial, path)
     except OSError as error:

@@ -79,7 +79,7 @@ def read_fvec(path: Path | str) -> FeatureVectors:
     try:
         values = np.array([[row[index] for index in kept] for row in rows], np.float64)
     except ValueError as error:
-        raise FormatError("a feature that is no number", where=path, got=error) from error
+        raise FormatError("a feature that is no number", where=path, got=error, expected="numbers in tabs") from error
     shape = (len(rows), len(statistics), len(kept) // len(statistics))
     return FeatureVectors(tuple(statistics), values.reshape(shape), _places(columns, rows, path))
 
@@ -108,7 +108,7 @@ def _places(columns: Sequence[str], rows: Sequence[Sequence[str]], path: Path | 
     try:
         return make_intervals(chrom, [int(value) - 1 for value in first], [int(value) for value in last])
     except ValueError as error:
-        raise FormatError("a window whose ends are no numbers", where=path, got=error) from error
+        raise FormatError("a window whose ends are no numbers", where=path, got=error, expected="bases") from error
 
 
 def find_fvec(folder: Path | str) -> dict[str, Path]:
@@ -124,7 +124,8 @@ def find_fvec(folder: Path | str) -> dict[str, Path]:
             continue
         stem = name.removesuffix(".fvec")
         if stem in found:
-            raise InputError("feature vectors are there twice", where=folder, got=f"{found[stem].name} and {path.name}")
+            got = f"{found[stem].name} and {path.name}"
+            raise InputError("feature vectors are there twice", where=folder, got=got, do="keep one of them")
         found[stem] = path
     if not found:
         raise InputError(

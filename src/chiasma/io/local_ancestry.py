@@ -226,13 +226,16 @@ def _table(frame: np.ndarray, columns: dict[str, int], path: Path | str) -> _Tab
     bad = np.flatnonzero((left < 0) | (right <= left))
     if len(bad):
         got = f"{left[bad[0]]:.0f} to {right[bad[0]]:.0f}, data row {bad[0] + 1}"
-        raise FormatError(f"{len(bad)} tracts are empty, reversed or negative", where=path, got=got)
+        raise FormatError(
+            f"{len(bad)} tracts are empty, reversed or negative", where=path, got=got, expected="0 <= left < right"
+        )
     texts = {key: frame[:, columns[key]] for key in ("source", "haplotype")}
     contigs, contig = _coded(frame[:, columns["contig"]]) if "contig" in columns else ((UNNAMED,), np.zeros(len(left)))
     names, haplotype = _coded(texts["haplotype"])
     populations, source = _coded(texts["source"], ordered=True)
     if "" in populations:
-        raise FormatError("a tract without a source", where=path, got=f"data row {list(texts['source']).index('') + 1}")
+        got = f"data row {list(texts['source']).index('') + 1}"
+        raise FormatError("a tract without a source", where=path, got=got, expected="the population of each")
     return _Table(contig.astype(np.int64), haplotype, left, right, source, contigs, names, populations)
 
 

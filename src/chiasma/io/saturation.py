@@ -45,7 +45,7 @@ def read_saturation(effects: Path | str, references: Path | str, *, build: str, 
     """
     places, bases = _elements(Path(references))
     if not Path(effects).is_file():
-        raise InputError("no such file", where=effects)
+        raise InputError("no such file", where=effects, expected="the table of effects")
     table = pd.read_csv(effects, sep="\t", dtype=str, keep_default_na=False)
     if missing := [name for name in COLUMNS if name not in table]:
         raise FormatError("columns are missing", where=effects, got=list_some(missing), expected=list_some(COLUMNS))
@@ -60,12 +60,22 @@ def read_saturation(effects: Path | str, references: Path | str, *, build: str, 
     left_out = {"nothing measured": int(unmeasured.sum()), f"fewer than {fewest_barcodes} barcodes": int(few.sum())}
     table = table.assign(effect=effect, barcodes=barcodes)[kept].reset_index(drop=True)
     if unknown := sorted(set(table["Element"]) - set(bases)):
-        raise MismatchError("elements without a sequence", where=references, got=list_some(unknown))
+        raise MismatchError(
+            "elements without a sequence",
+            where=references,
+            got=list_some(unknown),
+            do="give the file with all elements",
+        )
     first = table["Element"].map({name: start for name, (_, start, _) in places.items()})
     at = table["Pos"].astype(int) - first
     fits = [bases[name][i : i + 1] == ref for name, i, ref in zip(table["Element"], at, table["Ref"], strict=True)]
     if not all(fits):
-        raise MismatchError("alleles do not fit the sequences", where=references, got=f"{fits.count(False):,} of them")
+        raise MismatchError(
+            "alleles do not fit the sequences",
+            where=references,
+            got=f"{fits.count(False):,} of them",
+            do="give the sequences of the same genome build",
+        )
     names = table["Alt"].replace("-", "del")
     found = pd.DataFrame({"element": table["Element"], "at": at, "ref": table["Ref"], "alt": table["Alt"]})
     found["locus"] = table["Element"].map(_loci(places))
@@ -76,7 +86,7 @@ def read_saturation(effects: Path | str, references: Path | str, *, build: str, 
 def _elements(path: Path) -> tuple[dict[str, tuple[str, int, int]], dict[str, str]]:
     """Place (chrom, first, last) and sequence of each element."""
     if not path.is_file():
-        raise InputError("no such file", where=path)
+        raise InputError("no such file", where=path, expected="the sequences of the elements")
     places: dict[str, tuple[str, int, int]] = {}
     parts: dict[str, list[str]] = {}
     name = ""
@@ -91,7 +101,12 @@ def _elements(path: Path) -> tuple[dict[str, tuple[str, int, int]], dict[str, st
         places[name] = (head[2], int(head[3]), int(head[4]))
     bases = {name: "".join(lines) for name, lines in parts.items()}
     if uneven := [name for name, (_, first, last) in places.items() if len(bases.get(name, "")) != last - first + 1]:
-        raise FormatError("sequences are not as long as their places", where=path, got=list_some(uneven))
+        raise FormatError(
+            "sequences are not as long as their places",
+            where=path,
+            got=list_some(uneven),
+            expected="last - first + 1 bases",
+        )
     return places, bases
 
 

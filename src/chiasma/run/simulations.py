@@ -46,7 +46,7 @@ def content_key(x: Simulated) -> str:
     except metadata.PackageNotFoundError:
         version = "none"
     # without files the text is what it always was: examples kept by earlier versions are still found
-    named = x.config.files() if isinstance(x.config, Config) else {}
+    named = x.config.named_files() if isinstance(x.config, Config) else {}
     read = [content_hash(path) for name, path in named.items() if name.partition(".")[0] in shaping]
     return text_hash(x.simulate.__module__, x.simulate.__qualname__, repr(shape), str(x.run_seed), version, *read)[:16]
 

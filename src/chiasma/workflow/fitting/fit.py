@@ -67,7 +67,7 @@ class Job:
             del options["complete"]  # others read complete samples anyway
         start = None if self.start is None else content_hash(starting_file(self.start))
         settings = {"method": self.method.name, "config": self.config.model_dump(mode="json"), "start": start}
-        if read := self.config.files():
+        if read := self.config.named_files():
             settings["files"] = {name: content_hash(path) for name, path in read.items()}
         return plain({**settings, "options": options, "inputs": hashes})
 
@@ -194,7 +194,7 @@ def read_run(path: Path, *, state: str = "complete") -> RunResult:
 
 def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     if not (run.work / "provenance.json").exists():
-        write_json(run.work / "provenance.json", provenance({**flatten_inputs(job.inputs), **job.config.files()}))
+        write_json(run.work / "provenance.json", provenance({**flatten_inputs(job.inputs), **job.config.named_files()}))
         write_text(run.work / "config.toml", _config_text(job))
     simulated = job.method.card.data == "simulations" and not job.inputs
     _say("laying out simulations" if simulated else f"reading {', '.join(job.inputs)}")

@@ -12,7 +12,7 @@ from chiasma.core.files import content_hash
 
 def mask_of_fit(config: Config, inputs: Mapping[str, Any]) -> dict[str, str] | None:
     """Name and SHA-256 of the mask that simulated regions wear: an input, or a file of the configuration; or None."""
-    named = [path for field, path in config.files().items() if field.rpartition(".")[2] == "mask"]
+    named = [path for field, path in config.named_files().items() if field.rpartition(".")[2] == "mask"]
     path = inputs.get("mask") or next(iter(named), None)
     return None if path is None else _describe(path)
 
