@@ -194,7 +194,7 @@ def test_a_scan_is_written_with_its_page(run: Path, tmp_path: Path, suffix: str)
         np.testing.assert_allclose(table["p_neutral"], columns["p_neutral"], atol=1e-5)
         assert list(table["call"]) == list(columns["call"])
     page = (tmp_path / "calls.scan.html").read_text()
-    assert "30 windows have a class" in page and "<svg" in page and "8 haplotypes" not in page
+    assert "of 30 windows are called other than neutral" in page and "<svg" in page and "8 haplotypes" not in page
     assert json.loads((tmp_path / "calls.gate.json").read_text())["verdict"]
 
 
