@@ -33,9 +33,11 @@ def test_a_walk_is_drawn_with_what_was_accepted() -> None:
 
 
 def test_checks_without_a_value_are_left_out_and_kept_in_the_table() -> None:
-    checks = {"name": ["pi", "fst"], "observed": [1.0, 2.0], "simulated": [1.0, 2.0], "difference": [4.0, float("nan")]}
+    none = float("nan")
+    checks = {"name": ["pi", "fst"], "observed": [1.0, 2.0], "simulated": [1.0, 2.0], "difference": [4.0, none]}
+    checks |= {"shift": [0.4, none], "shift_larger": [0.6, none]}
     figure = plot_checks(checks)
-    assert ">pi<" in figure.svg and figure.table["name"] == ["pi", "fst"] and figure.table["difference"][1] is None
+    assert ">pi<" in figure.svg and figure.table["name"] == ["pi", "fst"] and figure.table["shift"][1] is None
 
 
 def test_even_ranks_do_not_exceed() -> None:
