@@ -31,8 +31,7 @@ import tskit
 
 from chiasma.io.ms import read_ms
 from chiasma.simulate.central_regions import decode_central
-from chiasma.stats.popgen import haplotypes as kinds
-from chiasma.stats.popgen import ld, scan, sites, spectrum
+from chiasma.stats.popgen import haplotypes as kinds, ld, scan, sites, spectrum
 from chiasma.stats.popgen.grid import diploid_grid
 from chiasma.stats.popgen.partial import IhsStandard, neutral_scores, partial_grid
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def test_a_fit_simulates_every_address_once(name: str, tmp_path: Path, monkeypat
         stores.append(store)
         start(store, *arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(examples, "simulate", count)
+    for home in {examples.__name__, inner.__module__}:  # a family may share its simulator
+        monkeypatch.setattr(import_module(home), "simulate", count)
     monkeypatch.setattr(Store, "__init__", remember)
     options = {"executor": "serial", "explain": False, "draws": 100}
     config = {"training": {"epochs": 2}} if find_card(name).contract == "task" else {}

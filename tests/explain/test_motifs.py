@@ -6,8 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chiasma.core.errors import InputError, InsufficientDataError, UsageError
 from chiasma.data.motif import consensus, log_odds

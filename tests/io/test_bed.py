@@ -6,8 +6,7 @@ import gzip
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chiasma.core.errors import FormatError
 from chiasma.data.intervals import make_intervals

@@ -9,8 +9,7 @@ import sys
 import numpy as np
 import pysam
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chiasma.core.errors import FormatError, InputError
 from chiasma.data.sequences import Sequences

@@ -8,8 +8,7 @@ import gzip
 import numpy as np
 import pysam
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chiasma.core.errors import FormatError, InputError, MismatchError, RunError
 from chiasma.data.contigs import bare_contig

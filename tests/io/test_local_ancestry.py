@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chiasma.core.errors import FormatError, InputError, MismatchError
 from chiasma.io.local_ancestry import BRIDGED, read_local_ancestry

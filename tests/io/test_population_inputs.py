@@ -4,8 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chiasma.core.errors import FormatError, InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.data.accessibility import accessibility

@@ -7,8 +7,7 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chiasma.core.errors import FormatError, InputError, UsageError
 from chiasma.data.matrix import Matrix, Views

@@ -3,8 +3,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from chiasma.core.errors import ChiasmaError, FormatError, InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.encode.haplotypes import HaplotypeEncoding, encode_haplotypes

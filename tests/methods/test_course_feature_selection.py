@@ -14,8 +14,7 @@ from chiasma.methods.omics.lda.config import default as default_lda
 from chiasma.methods.omics.lda.model import build as build_lda
 from chiasma.methods.omics.pls_da.config import Config as PlsDaConfig
 from chiasma.methods.omics.pls_da.model import build as build_pls_da
-from chiasma.methods.omics.univariate.config import Config as UnivariateConfig
-from chiasma.methods.omics.univariate.config import ranks
+from chiasma.methods.omics.univariate.config import Config as UnivariateConfig, ranks
 from chiasma.methods.omics.univariate.model import build as build_univariate
 from chiasma.workflow.fitting.cross_validate import cross_validate
 

@@ -14,8 +14,7 @@ import torch
 from chiasma.core.errors import MismatchError, UsageError
 from chiasma.encode.central_sites import encode_central
 from chiasma.fit.checkpoint import module_arrays
-from chiasma.methods.population.pg_gan import config as game_config
-from chiasma.methods.population.pg_gan import examples as game_examples
+from chiasma.methods.population.pg_gan import config as game_config, examples as game_examples
 from chiasma.methods.population.pg_gan.model import PgGan
 from chiasma.methods.population.selection_detector import examples
 from chiasma.methods.population.selection_detector.config import Config, tiny

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chiasma.metrics.regression import pearson, r2
 from chiasma.metrics.tracks import TrackMoments, pearson_by_track

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator, logits

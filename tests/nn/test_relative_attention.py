@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chiasma.nn.attention_pool import AttentionPool
 from chiasma.nn.relative_attention import AttentionSize, RelativeAttention, TransformerBlock

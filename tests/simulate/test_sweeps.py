@@ -7,8 +7,7 @@ from scipy import stats
 
 from chiasma.core.errors import InputError, RunError
 from chiasma.core.rng import generator
-from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
-from chiasma.simulate.sweeps import phase as phase_module
+from chiasma.simulate.sweeps import SizeHistory, Sweep, phase as phase_module, simulate_sweep
 from chiasma.simulate.sweeps.events import follow, reach_origin
 from chiasma.simulate.sweeps.lineages import EDGES
 from chiasma.simulate.sweeps.phase import Course, lineage_segments, start_lineages

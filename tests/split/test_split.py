@@ -7,9 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given as over
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given as over, settings, strategies as st
 
 from chiasma.core.errors import InsufficientDataError, MismatchError, UsageError
 from chiasma.core.files import plain

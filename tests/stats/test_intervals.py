@@ -6,8 +6,7 @@ import gzip
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.stats.intervals import count_overlaps, find_overlap, self_overlap

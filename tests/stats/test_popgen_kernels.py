@@ -2,14 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from chiasma.core.errors import InputError
-from chiasma.stats.popgen import haplotypes as hap
-from chiasma.stats.popgen import ld, scan
-from chiasma.stats.popgen import spectrum as sfs
+from chiasma.stats.popgen import haplotypes as hap, ld, scan, spectrum as sfs
 from chiasma.stats.popgen.bits import pack
 
 dosages = hnp.arrays(np.int8, st.tuples(st.integers(2, 9), st.integers(1, 7)), elements=st.integers(-1, 2))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.covariance import ledoit_wolf_shrinkage as reference
 
 from chiasma.stats.shrunken_covariance import ledoit_wolf_shrinkage, shrink_covariance

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import special, stats
 
 from chiasma.stats.univariate import VariancePrior, fit_prior, inverse_trigamma, moderated_t, run_tests

@@ -6,8 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from chiasma.core.errors import InsufficientDataError, MismatchError, NotTrainedError, UsageError
 from chiasma.metrics.classification import ece

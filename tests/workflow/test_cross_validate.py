@@ -6,19 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.matrix import Matrix
 from chiasma.io.tables import write_labels, write_matrix
-from chiasma.methods.omics.diablo import config as diablo_config
-from chiasma.methods.omics.diablo import examples as diablo_examples
-from chiasma.methods.omics.diablo import model as diablo_model
-from chiasma.methods.omics.spls_da import config as spls_config
-from chiasma.methods.omics.spls_da import examples as spls_examples
-from chiasma.methods.omics.spls_da import model as spls_model
+from chiasma.methods.omics.diablo import config as diablo_config, examples as diablo_examples, model as diablo_model
+from chiasma.methods.omics.spls_da import config as spls_config, examples as spls_examples, model as spls_model
 from chiasma.workflow.fitting.cross_validate import cross_validate, cross_validate_files, permute_labels, permuted
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiasma.methods.omics.diablo import config as diablo_config
-from chiasma.methods.omics.diablo import examples as diablo_examples
-from chiasma.methods.omics.diablo import model as diablo_model
-from chiasma.methods.omics.spls_da import config as spls_config
-from chiasma.methods.omics.spls_da import examples as spls_examples
-from chiasma.methods.omics.spls_da import model as spls_model
+from chiasma.methods.omics.diablo import config as diablo_config, examples as diablo_examples, model as diablo_model
+from chiasma.methods.omics.spls_da import config as spls_config, examples as spls_examples, model as spls_model
 from chiasma.workflow.evaluating.sample_scores import variate_rows, write_variates
 
 

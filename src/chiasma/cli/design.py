@@ -63,8 +63,7 @@ def design(
         json: print the figures as JSON.
     """
     from chiasma.core.errors import UsageError
-    from chiasma.workflow.designing import DesignOptions
-    from chiasma.workflow.designing import design as run_design
+    from chiasma.workflow.designing import DesignOptions, design as run_design
 
     try:
         wanted = aim if aim in ("raise", "lower") else float(aim)

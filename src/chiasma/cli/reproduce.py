@@ -32,8 +32,12 @@ def reproduce(
         seed: overrides the seed of every step.
         json: print the result as JSON.
     """
-    from chiasma.workflow.reproducing.reproduce import as_markdown, list_experiments, load_experiment
-    from chiasma.workflow.reproducing.reproduce import reproduce as run_reproduce
+    from chiasma.workflow.reproducing.reproduce import (
+        as_markdown,
+        list_experiments,
+        load_experiment,
+        reproduce as run_reproduce,
+    )
 
     if experiment is None:
         names = list_experiments()

@@ -51,8 +51,7 @@ def simulate(
         set: key=value for any configuration field, repeatable.
         json: print where it was written as JSON.
     """
-    from chiasma.workflow.simulating.simulate import fill_cache
-    from chiasma.workflow.simulating.simulate import simulate as run_simulate
+    from chiasma.workflow.simulating.simulate import fill_cache, simulate as run_simulate
     from chiasma.workflow.simulating.stretches import read_stretch
 
     if part:

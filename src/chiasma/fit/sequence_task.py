@@ -18,8 +18,7 @@ from chiasma.data.sequences import Sequences, reverse_complement
 from chiasma.data.split import Split
 from chiasma.fit.config import TrainingConfig
 from chiasma.fit.task import Batch
-from chiasma.nn.onehot import one_hot
-from chiasma.nn.onehot import reverse_complement as other_strand
+from chiasma.nn.onehot import one_hot, reverse_complement as other_strand
 
 LONGEST = 4096
 """Bases read at most where no length is asked for."""

@@ -19,8 +19,7 @@ from chiasma.data.track_table import TrackTable
 from chiasma.data.tracks import Tracks
 from chiasma.fit.config import TrainingConfig
 from chiasma.fit.task import Batch
-from chiasma.nn.onehot import one_hot
-from chiasma.nn.onehot import reverse_complement as other_strand
+from chiasma.nn.onehot import one_hot, reverse_complement as other_strand
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From predicted and measured (batch, bin, track) to a scalar."""

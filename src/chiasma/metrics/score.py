@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from chiasma.core.errors import MismatchError, UsageError, unknown_name
-from chiasma.metrics import classification as c
-from chiasma.metrics import regression as r
+from chiasma.metrics import classification as c, regression as r
 from chiasma.metrics.ranking import Ranking
 
 Evaluator = Callable[[np.ndarray | None], float]

@@ -77,8 +77,7 @@ def design(
     Raises:
         UsageError: not a model of sequences; no such output; rules that contradict each other.
     """
-    from chiasma.explain.design import Aim
-    from chiasma.explain.design import design as search
+    from chiasma.explain.design import Aim, design as search
 
     options = options or DesignOptions()
     rules = _rules(options)

@@ -141,8 +141,7 @@ def _dataset(part: Part, labels: Sequence[str]) -> tuple[Dataset, np.ndarray]:
 def _read_labels(spec: str, *, sequences: bool) -> tuple[str, dict[str, str]]:
     """The column's name and the label of each id."""
     from chiasma.io.sequence_table import read_labels
-    from chiasma.io.tables import read_labels as read_table_labels
-    from chiasma.io.tables import split_column
+    from chiasma.io.tables import read_labels as read_table_labels, split_column
 
     path, column = split_column(spec)
     text = sequences and suffix(path) in (".tsv", ".csv", ".txt")

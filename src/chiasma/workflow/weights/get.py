@@ -13,8 +13,7 @@ from chiasma.core.checks import require_module
 from chiasma.core.errors import InputError, MismatchError, UsageError, list_some
 from chiasma.core.files import read_json, write_json
 from chiasma.io.download import Remote, download, file_digest, named
-from chiasma.workflow.weights.catalogue import PublishedWeights, find_weights
-from chiasma.workflow.weights.catalogue import list_weights as _entries
+from chiasma.workflow.weights.catalogue import PublishedWeights, find_weights, list_weights as _entries
 from chiasma.workflow.weights.convert import STEM, convert, track_table
 
 RECORD = "source.json"

@@ -21,8 +21,7 @@ from chiasma.stats.pls.block_summary import average_variance_explained, explaine
 from chiasma.stats.pls.block_tuning import Tuning, TuningRules, tune_keep, tuning_folds
 from chiasma.stats.pls.plsda_config import Distance
 from chiasma.stats.pls.plsda_prediction import NO_CLASS, Verdict, decide
-from chiasma.stats.pls.plsda_state import class_profiles, from_arrays, selected_rows
-from chiasma.stats.pls.plsda_state import to_arrays as state_arrays
+from chiasma.stats.pls.plsda_state import class_profiles, from_arrays, selected_rows, to_arrays as state_arrays
 from chiasma.stats.principal_components import feature_correlations
 from chiasma.stats.views import ViewsError, to_arrays
 from chiasma.stats.views_representation import NamedViews

@@ -22,8 +22,7 @@ from chiasma.stats.mofa.fit import TOLERANCE, Rules
 from chiasma.stats.mofa.learn import Learnt, Settings, learn
 from chiasma.stats.mofa.state import from_arrays, to_arrays
 from chiasma.stats.mofa.views import check_samples, choose_likelihoods, left_out
-from chiasma.stats.views import ViewsError
-from chiasma.stats.views import to_arrays as read_views
+from chiasma.stats.views import ViewsError, to_arrays as read_views
 from chiasma.stats.views_representation import NamedViews
 
 if TYPE_CHECKING:

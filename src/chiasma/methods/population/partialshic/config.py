@@ -8,7 +8,8 @@ from pydantic import Field
 
 from chiasma.core.config import Config as _Config
 from chiasma.fit.config import TrainingConfig
-from chiasma.simulate.sweep_regions import SweepDesign
+from chiasma.simulate.sweep_examples import SMALL
+from chiasma.simulate.sweep_regions import NINE, SweepDesign
 
 
 class Config(_Config):
@@ -16,6 +17,8 @@ class Config(_Config):
 
     shapes_simulations: ClassVar[tuple[str, ...]] = ("sweeps",)
     """Fields on which a simulated example depends: they name the cache."""
+    classes: ClassVar[tuple[str, ...]] = NINE
+    statistics: ClassVar[str] = "partial"
 
     sweeps: SweepDesign = Field(default=SweepDesign(), description="history, rates and ranges of the simulated sweeps")
     filters: int = Field(default=256, ge=1, description="of each of the two convolutions")
@@ -68,18 +71,8 @@ def tiny() -> Config:
     training = TrainingConfig(
         epochs=8, batch_size=16, learning_rate=5e-3, weight_decay=0.0, schedule="constant", clip_norm=0.0
     )
-    sweeps = SweepDesign(
-        haplotypes=16,
-        length=110_000,
-        sizes=(1_000.0,),
-        mutation_rate=4e-7,
-        mutation_range=(1.0, 1.0),
-        recombination_rate=1e-7,
-        strengths=(0.1, 0.3),
-        ends=(0.0, 20.0),
-    )
     return Config(
-        sweeps=sweeps,
+        sweeps=SMALL,
         filters=4,
         hidden=(16, 8),
         train_examples=63,

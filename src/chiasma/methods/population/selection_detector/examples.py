@@ -13,8 +13,7 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.selection_detector.config import Config, tiny
 from chiasma.simulate.central_regions import replicate_trees
-from chiasma.simulate.demographies import Model
-from chiasma.simulate.demographies import resized as larger
+from chiasma.simulate.demographies import Model, resized as larger
 from chiasma.simulate.demographies_pg_gan import MODELS
 from chiasma.simulate.sweeps import Introduced, SizeHistory, Sweep, simulate_introduced, simulate_sweep
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chiasma.core.config import Config as _Config
-from chiasma.simulate.sweep_regions import SweepDesign
+from chiasma.simulate.sweep_examples import SMALL
+from chiasma.simulate.sweep_regions import FIVE, SweepDesign
 
 
 class Config(_Config):
@@ -15,6 +16,7 @@ class Config(_Config):
 
     shapes_simulations: ClassVar[tuple[str, ...]] = ("statistics", "sweeps")
     """Fields on which a simulated example depends: they name the cache."""
+    classes: ClassVar[tuple[str, ...]] = FIVE
 
     statistics: Literal["haploid", "diploid"] = Field(
         default="haploid",
@@ -47,18 +49,8 @@ def published() -> Config:
 
 def tiny() -> Config:
     """For tests: few trees, short regions with many mutations, strong sweeps."""
-    sweeps = SweepDesign(
-        haplotypes=16,
-        length=110_000,
-        sizes=(1_000.0,),
-        mutation_rate=4e-7,
-        mutation_range=(1.0, 1.0),
-        recombination_rate=1e-7,
-        strengths=(0.1, 0.3),
-        ends=(0.0, 20.0),
-    )
     return Config(
-        sweeps=sweeps, trees=20, train_examples=60, valid_examples=20, calibration_examples=20, test_examples=20
+        sweeps=SMALL, trees=20, train_examples=60, valid_examples=20, calibration_examples=20, test_examples=20
     )
 
 
