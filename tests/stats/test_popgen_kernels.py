@@ -226,6 +226,25 @@ def test_haplotype_statistics(alleles):
         assert safe.safe[j] == pytest.approx((phi - kappa) / (f * (1 - f)) ** 0.5 if 0 < f < 1 else 0.0)
 
 
+@given(dosages, st.integers(0, 70))
+@settings(max_examples=60)
+def test_a_row_joins_the_first_kind_that_it_does_not_differ_from(rows, others):
+    # columns alike in all rows move what differs into a second word of bits
+    rows = np.concatenate([np.ones((len(rows), others), np.int8), rows], axis=1)
+    first, sizes = [], []
+    for row in rows:
+        alike = [np.all((row == kind) | (row < 0) | (kind < 0)) for kind in first]
+        if any(alike):
+            sizes[alike.index(True)] += 1
+        else:
+            first.append(row)
+            sizes.append(1)
+    shares = np.sort(sizes)[::-1] / len(rows)
+    found = hap.haplotype_summary(rows)
+    assert found.distinct == len(first)
+    assert found.h12 == pytest.approx(shares[:2].sum() ** 2 + (shares[2:] ** 2).sum())
+
+
 @pytest.mark.oracle
 def test_scikit_allel(simulated):
     allel = pytest.importorskip("allel")

@@ -37,16 +37,19 @@ def pack(values: np.ndarray, n_planes: int) -> np.ndarray:
         uint64 (item, plane, word): bit p of plane t says values[p] > t; the last plane says values[p] >= 0.
     """
     n_items, n_places = values.shape
-    packed = np.zeros((n_items, n_planes + 1, max(1, (n_places + 63) // 64)), np.uint64)
+    n_words = max(1, (n_places + 63) // 64)
+    packed = np.zeros((n_items, n_planes + 1, n_words), np.uint64)
     for item in range(n_items):
-        for place in range(n_places):
-            value = values[item, place]
-            if value < 0:
-                continue
-            word, bit = place >> 6, np.uint64(1) << np.uint64(place & 63)
-            for plane in range(value):
-                packed[item, plane, word] |= bit
-            packed[item, n_planes, word] |= bit
+        for word in range(n_words):
+            first = word << 6
+            size = min(64, n_places - first)
+            # planes 0 .. n_planes - 1 ask for more than themselves, the last for 0 or more
+            for plane in range(n_planes + 1):
+                above = plane if plane < n_planes else -1
+                bits = np.uint64(0)
+                for bit in range(size):
+                    bits |= np.uint64(values[item, first + bit] > above) << np.uint64(bit)
+                packed[item, plane, word] = bits
     return packed
 
 

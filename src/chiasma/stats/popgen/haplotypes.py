@@ -26,9 +26,9 @@ class HaplotypeSummary:
     diversity: float
 
 
-def _differences(rows: np.ndarray) -> np.ndarray:
-    values = np.ascontiguousarray(np.asarray(rows).astype(np.int8))
-    return count_differences(pack(values, max(1, int(values.max(initial=1)))))
+def _packed(rows: np.ndarray) -> np.ndarray:
+    values = np.ascontiguousarray(rows, np.int8)
+    return pack(values, int(values.max(initial=1)))
 
 
 def haplotype_summary(rows: np.ndarray) -> HaplotypeSummary:
@@ -36,7 +36,7 @@ def haplotype_summary(rows: np.ndarray) -> HaplotypeSummary:
 
     A row with missing values joins the first kind that it does not differ from where both are called.
     """
-    sizes = class_sizes(_differences(rows))
+    sizes = class_sizes(_packed(rows))
     h1, h12, h123, h2_h1 = garud(sizes)
     n = len(rows)
     return HaplotypeSummary(len(sizes), h1, h12, h123, h2_h1, (1 - h1) * n / (n - 1) if n > 1 else float("nan"))
@@ -47,7 +47,7 @@ def distance_moments(rows: np.ndarray) -> tuple[float, float, float]:
 
     The variance is over pairs - 1; skew and kurtosis are not corrected for bias. NaN where all pairs are equally far.
     """
-    return moments(_differences(rows))
+    return moments(count_differences(_packed(rows)))
 
 
 def haf(alleles: np.ndarray) -> np.ndarray:

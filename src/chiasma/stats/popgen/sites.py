@@ -12,12 +12,17 @@ from chiasma.stats.popgen.spectrum import tajimas_d_of
 
 def allele_counts(alleles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Copies of allele 1, and alleles called, at each site (site,)."""
-    return (alleles == 1).sum(axis=0), (alleles >= 0).sum(axis=0)
+    # adding 32-bit numbers takes numpy two thirds of the time that 64-bit ones do
+    ones, called = (np.add.reduce(kind, axis=0, dtype=np.int32) for kind in (alleles == 1, alleles >= 0))
+    return ones.astype(np.int64), called.astype(np.int64)
 
 
 def site_diversity(alleles: np.ndarray) -> np.ndarray:
     """Chance that two haplotypes differ at each site (site,): 2k(n-k) / n(n-1)."""
-    ones, called = allele_counts(alleles)
+    return _diversity(*allele_counts(alleles))
+
+
+def _diversity(ones: np.ndarray, called: np.ndarray) -> np.ndarray:
     pairs = called * (called - 1.0)
     return np.divide(2.0 * ones * (called - ones), pairs, out=np.zeros(len(pairs)), where=pairs > 0)
 
@@ -41,7 +46,7 @@ def tajimas_d(alleles: np.ndarray) -> float:
     s = int(((ones > 0) & (ones < called)).sum())
     if s == 0 or n < 4:
         return float("nan")
-    return float(tajimas_d_of(site_diversity(alleles).sum(), np.array(s), n))
+    return float(tajimas_d_of(_diversity(ones, called).sum(), np.array(s), n))
 
 
 def haplotype_counts(alleles: np.ndarray) -> np.ndarray:

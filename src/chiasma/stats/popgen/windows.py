@@ -13,19 +13,32 @@ STRUCTURE = ("distinct", "h1", "h12", "h123", "h2_h1", "zns", "omega", "variance
 
 
 @numba.njit(cache=True)
-def class_sizes(differences: np.ndarray) -> np.ndarray:
-    """Rows in each class of rows alike, largest first (class,).
+def differ(packed: np.ndarray, one: int, other: int) -> bool:
+    """Whether two items differ anywhere that both are called; `packed` as `pack` makes it."""
+    last = packed.shape[1] - 1
+    for word in range(packed.shape[2]):
+        unlike = np.uint64(0)
+        for plane in range(last):
+            unlike |= packed[one, plane, word] ^ packed[other, plane, word]
+        if unlike & packed[one, last, word] & packed[other, last, word] != 0:
+            return True
+    return False
 
-    A row joins the first class whose first row it does not differ from where both are called.
+
+@numba.njit(cache=True)
+def class_sizes(packed: np.ndarray) -> np.ndarray:
+    """Items in each class of items alike, largest first (class,); `packed` as `pack` makes it.
+
+    An item joins the first class whose first item it does not differ from where both are called.
     """
-    n = differences.shape[0]
+    n = packed.shape[0]
     first, size, n_classes = np.empty(n, np.int64), np.zeros(n, np.int64), 0
-    for row in range(n):
+    for item in range(n):
         place = 0
-        while place < n_classes and differences[row, first[place]] != 0:
+        while place < n_classes and differ(packed, item, first[place]):
             place += 1
         if place == n_classes:
-            first[n_classes] = row
+            first[n_classes] = item
             n_classes += 1
         size[place] += 1
     return np.sort(size[:n_classes])[::-1]
@@ -92,11 +105,11 @@ def window_structure(dosages: np.ndarray, bounds: np.ndarray, n_planes: int, lea
         if high == low:
             continue
         part = dosages[:, low:high]
-        differences = count_differences(pack(part, n_planes))
-        sizes = class_sizes(differences)
+        rows = pack(part, n_planes)
+        sizes = class_sizes(rows)
         found[window, 0] = len(sizes)
         found[window, 1:5] = garud(sizes)
         total, mean, most = ld_summaries(pack(part.T, n_planes), n_samples, least)
         found[window, 5], found[window, 6], found[window, 10] = mean, most, total
-        found[window, 7:10] = moments(differences)
+        found[window, 7:10] = moments(count_differences(rows))
     return found
