@@ -10,6 +10,8 @@ from cyclopts import App
 
 from chiasma.cli.fit import register
 from chiasma.core.cards import list_cards
+from chiasma.core.errors import UsageError
+from chiasma.workflow.fitting.fit import plan
 from command_line import FAST, call, done
 
 
@@ -72,6 +74,30 @@ def test_a_file_set_and_flags_give_the_same_run(monkeypatch, peaks, tmp_path):
 
 def test_flags_may_stand_before_the_method(monkeypatch, peaks):
     assert _planned(monkeypatch, "--preset", "tiny", "cnn", peaks).config.filters == 8
+
+
+SIMULATE = [card.name for card in list_cards() if card.data == "simulations"]
+
+
+@pytest.mark.parametrize("method", SIMULATE)
+def test_length_is_the_simulated_one_or_refused(monkeypatch, method):
+    if method == "haplotype-cnn":  # its tasks have lengths of their own
+        answer = call("fit", method, "--preset", "tiny", "--length", 120_000)
+        assert answer.code == 2 and "--length" in answer.err
+        return
+    job = _planned(monkeypatch, method, "--preset", "tiny", "--length", 120_000)
+    own = job.config.sweeps if hasattr(job.config, "sweeps") else job.config
+    assert own.length == 120_000 and job.options.length is None
+
+
+@pytest.mark.parametrize(
+    ("method", "field"), [("diploshic", "--sweeps.length 99"), ("pg-gan", "--length 99"), ("haplotype-cnn", "leave it")]
+)
+def test_the_length_of_sequences_is_refused_elsewhere(method, field):
+    with pytest.raises(UsageError, match=f"cuts no windows[\\s\\S]*{field}"):
+        plan(method, options={"length": 99})
+    answer = call("compare", method, "--length", 99)
+    assert answer.code == 2 and field in answer.err
 
 
 def test_options_reach_the_split_and_the_fit(monkeypatch, peaks):

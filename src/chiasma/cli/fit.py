@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,11 +29,15 @@ def register(app: App, arguments: list[str]) -> None:
     method = _method(arguments[arguments.index("fit") + 1 :])
     flags: list[Flag] = []
     inputs: list[Flag] = []
+    shared = _shared()
     if method is not None:
         from chiasma.workflow.method import load_method
 
-        inputs = input_flags(find_card(method))
-        taken = {name.lstrip("-") for parameter in [*inputs, *_shared()] for name in _names(parameter)}
+        card = find_card(method)
+        # only windows cut from sequences have the shared length: elsewhere --length is the method's own
+        shared = _shared(without=() if card.data == "sequences" else ("length",))
+        inputs = input_flags(card)
+        taken = {name.lstrip("-") for parameter in [*inputs, *shared] for name in _names(parameter)}
         flags = config_flags(load_method(method).config_class, taken)
     parameters = [
         Flag("method", Flag.POSITIONAL_ONLY, annotation=Annotated[str, Parameter(help=_methods())]),
@@ -41,7 +45,7 @@ def register(app: App, arguments: list[str]) -> None:
             "data", Flag.POSITIONAL_ONLY, default=None, annotation=Annotated[str | None, Parameter(help="first input")]
         ),
         *inputs,
-        *_shared(),
+        *shared,
         *flags,
     ]
     command = build(lambda values: _fit(values, flags), parameters)
@@ -60,7 +64,7 @@ def _methods() -> str:
     return "one of " + ", ".join(card.name for card in list_cards())
 
 
-def _shared() -> list[Flag]:
+def _shared(*, without: Collection[str] = ()) -> list[Flag]:
     return [
         flag("output", Path | None, help="run folder; default runs/METHOD-HASH", names=("--output", "-o")),
         flag("preset", str, help="preset of the configuration [default: default]", default="default"),
@@ -75,7 +79,7 @@ def _shared() -> list[Flag]:
         flag("overwrite", bool, help="replace a run of another configuration", default=False, negative=""),
         flag("dry_run", bool, help="check everything and print what it would cost", default=False, negative=""),
         flag("json", bool, help="print the result as JSON", default=False, negative=""),
-        *option_flags(),
+        *option_flags(without=without),
     ]
 
 
@@ -90,12 +94,13 @@ def _fit(values: Mapping[str, Any], flags: list[Flag]) -> int:
     config = read_toml(values["config"]) if values.get("config") else {}
     config = config.get("config", config)
     config = merge(merge(config, parse_settings(values.get("set") or [])), read_config(values, flags))
+    own = {parameter.name for parameter in flags}
     job = plan(
         card.name,
         read_inputs(card, values, values.get("data")),
         config=config,
         preset=values.get("preset", "default"),
-        options=read_options(values),
+        options=read_options({name: value for name, value in values.items() if name not in own}),
         start=values.get("start"),
     )
     output = values.get("output") or job.default_output()

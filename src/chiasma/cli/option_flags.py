@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from chiasma.split.options import SplitOptions
 from chiasma.workflow.fitting.options import FitOptions
 
 
-def option_flags() -> list[Flag]:
-    """--split KIND, each further field of the split, and each field of FitOptions."""
+def option_flags(*, without: Collection[str] = ()) -> list[Flag]:
+    """--split KIND, each further field of the split, and each field of FitOptions but those in `without`."""
     flags = [flag("split", str | None, help=f"how to divide: {SplitOptions.model_fields['kind'].description}")]
-    for model, skip in ((SplitOptions, {"kind", "seed"}), (FitOptions, {"split"})):
+    for model, skip in ((SplitOptions, {"kind", "seed"}), (FitOptions, {"split", *without})):
         for name, field in model.model_fields.items():
             if name in skip or not is_plain(field.annotation):
                 continue

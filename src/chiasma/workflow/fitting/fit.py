@@ -125,8 +125,25 @@ def plan(
     if start is not None:
         check_start(found, start)
     settings: Any = found.configure(config, preset=preset)
+    if chosen.length is not None and found.card.data != "sequences":
+        _refuse_length(found, settings, chosen.length)
     refuse_launcher(nodes=settings.training.nodes if found.card.contract == "task" else 1)
     return Job(found, settings, checked, chosen, None if start is None else Path(start))
+
+
+def _refuse_length(method: Method, config: Config, length: int) -> None:
+    """The option is of windows cut from sequences; what another method reads is as long as its own field says."""
+    fields = config.model_dump()
+    inner = [f"{name}.length" for name, value in fields.items() if isinstance(value, dict) and "length" in value]
+    own = "length" if "length" in fields else next(iter(inner), "")
+    raise UsageError(
+        f"{method.name} cuts no windows from sequences",
+        where="--length",
+        got=length,
+        do=f"leave it out: of {method.name}'s configuration it is 'chiasma fit {method.name} --{own} {length}'"
+        if own
+        else "leave it out",
+    )
 
 
 def fit(
