@@ -19,7 +19,7 @@ def test_what_is_written_is_read(tmp_path, places):
     wanted = vectors(places=places)
     write_fvec(tmp_path / "x.fvec", wanted)
     head = (tmp_path / "x.fvec").read_text().split("\n")[0].split("\t")
-    assert "thetaW_win10" in head and "haf_mean_win0" in head
+    assert "thetaW_win10" in head and "HAF-Mean_win0" in head
     found = read_fvec(tmp_path / "x.fvec")
     assert found.names == wanted.names
     np.testing.assert_allclose(found.values, wanted.values, rtol=1e-5)

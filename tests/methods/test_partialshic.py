@@ -8,15 +8,106 @@ import numpy as np
 import pytest
 import torch
 
+from chiasma.core.errors import MismatchError
+from chiasma.io.fvec import FeatureVectors, write_fvec
 from chiasma.methods.population.partialshic import examples
 from chiasma.methods.population.partialshic.config import Config, tiny
 from chiasma.methods.population.partialshic.model import build
 from chiasma.methods.population.partialshic.task import make_task
+from chiasma.stats.popgen.grid import DIPLOID, normalise
 from chiasma.stats.popgen.partial import PARTIAL
 from chiasma.workflow.fitting.fit import fit
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.feature_vectors import load_new_vectors, load_vectors
 from chiasma.workflow.predicting.predict import predict
 
 pytest.importorskip("msprime")
+QUIET = {"draws": 100, "executor": "serial", "seed": 2, "rivals": False, "explain": False}
+SCALARS = "pi thetaW tajD thetaH fayWuH HapCount H1 H12 H2/H1 ZnS Omega iHSMean iHSMax iHSOutFrac"
+NSL = "nSLMean nSLMax nSLOutFrac"
+DISTANCES = "distVar distSkew distKurt"
+SUMMARIES = "Mean Median Mode Lower95% Lower50% Upper50% Upper95% Max Var SD Skew Kurt"
+PUBLISHED = [
+    *f"{SCALARS} {NSL} {DISTANCES}".split(),
+    *(f"{one}-{how}" for one in ["HAF", "HAFunique", "phi", "kappa", "SFS", "SAFE"] for how in SUMMARIES.split()),
+]
+"""Statistics of the header that partialS/HIC writes (xanderxue/partialSHIC), in its order: three are then cut out."""
+FILES = [
+    "neut",
+    "hard",
+    "linkedHard",
+    "soft",
+    "linkedSoft",
+    "partialHard",
+    "linkedPartialHard",
+    "partialSoft",
+    "linkedPartialSoft",
+]
+
+
+def write_published(path: Path, grids: np.ndarray, *, lead: dict[str, str] | None = None) -> Path:
+    """A file of grids (example, 92, window) as partialS/HIC writes it, with columns before the statistics."""
+    lead = {"classLabel": path.stem} if lead is None else lead
+    head = [*lead, *(f"{name}_win{window}" for name in PUBLISHED for window in range(11))]
+    lines = ["\t".join([*lead.values(), *map(str, grid.ravel())]) for grid in grids]
+    path.write_text("\n".join(["\t".join(head), *lines]) + "\n")
+    return path
+
+
+def write_folder(folder: Path, *, rows: int = 24) -> Path:
+    """Nine classes; each raises a window and statistics of its own."""
+    folder.mkdir()
+    draw = np.random.default_rng(3)
+    for code, stem in enumerate(FILES):
+        grids = draw.random((rows, 92, 11)) + 1
+        grids[:, 10 * code : 10 * code + 10, code] += 9
+        write_published(folder / f"{stem}.fvec", normalise(grids))
+    return folder
+
+
+def test_the_published_header_is_read_statistic_by_statistic(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((2, 92, 11))
+    place = {"chrom": "2L", "classifiedWinStart": "25001", "classifiedWinEnd": "30000", "bigWinRange": "1-55000"}
+    path = write_published(tmp_path / "new.fvec", values, lead=place)
+    data, places = load_new_vectors(path, tiny(), target=examples.example(1).target)
+    assert [str(skip) for skip in data.skips] == [
+        "3 skipped: statistics that partialS/HIC computes and leaves out (nSLMean, nSLMax, nSLOutFrac)"
+    ]
+    assert places is not None and (places.start[0], places.end[0]) == (25_000, 30_000)
+    rows = [row for row, name in enumerate(PUBLISHED) if not name.startswith("nSL")]
+    grids = np.stack([one["grid"] for one in data.x])
+    np.testing.assert_array_equal(grids, values[:, rows])  # the published order is ours
+    for name, ours in {"SFS-Lower50%": "frequency_q25", "HAFunique-SD": "haf_distinct_deviation"}.items():
+        np.testing.assert_array_equal(grids[:, PARTIAL.index(ours)], values[:, PUBLISHED.index(name)])
+    shares = normalise(values[:, rows])
+    write_fvec(tmp_path / "cut.fvec", FeatureVectors(PARTIAL, shares))  # the 89 that are left
+    cut, _ = load_new_vectors(tmp_path / "cut.fvec", tiny(), target=data.target)
+    assert not cut.skips
+    np.testing.assert_allclose(np.stack([one["grid"] for one in cut.x]), shares, rtol=1e-5)
+
+
+def test_other_vectors_name_what_is_missing_and_who_reads_them(tmp_path: Path) -> None:
+    write_fvec(tmp_path / "diploid.fvec", FeatureVectors(DIPLOID, np.ones((1, 12, 11))))
+    target = examples.example(1).target
+    with pytest.raises(MismatchError, match=r"expected: 11 windows of 89[\s\S]*diploshic read them, with --statistics"):
+        load_new_vectors(tmp_path / "diploid.fvec", tiny(), target=target)
+    write_fvec(tmp_path / "part.fvec", FeatureVectors(PARTIAL[:-1], np.ones((1, 88, 11))))
+    with pytest.raises(MismatchError, match="expected: 11 windows of 89 statistics: safe_kurtosis"):
+        load_new_vectors(tmp_path / "part.fvec", tiny(), target=target)
+
+
+def test_a_fit_on_vectors_reads_vectors_and_no_genotypes(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "a")
+    data, split = load_vectors(tiny(), {"fvec": str(folder)}, FitOptions())
+    assert len(data) == 216 and split is None and data.skips[0].count == 3
+    config = {"filters": 16, "hidden": [64, 32], "training": {"epochs": 15}}
+    run = fit("partialshic", {"fvec": folder}, output=tmp_path / "r", config=config, preset="tiny", options=QUIET)
+    assert run.metrics["test"]["balanced_accuracy"]["value"] > 0.3  # chance is a ninth
+    columns, _ = predict(run.path, {"input": folder / "hard.fvec"})
+    assert len(columns["p_linked_partial_soft"]) == 24
+    examples.tree_sequence(tiny(), 5, 0).dump(tmp_path / "region.trees")
+    with pytest.raises(MismatchError, match="learnt from feature vectors"):
+        predict(run.path, {"input": tmp_path / "region.trees"})
 
 
 def test_layers_are_the_published_ones() -> None:
@@ -43,9 +134,8 @@ def test_ihs_is_standardised_by_neutral_training_regions_only() -> None:
 
 
 def test_from_simulation_to_a_scan(tmp_path: Path) -> None:
-    options = {"draws": 100, "executor": "serial", "seed": 2, "rivals": False, "explain": False}
     config = {"training": {"epochs": 1}}
-    run = fit("partialshic", output=tmp_path / "r", config=config, preset="tiny", options=options).path
+    run = fit("partialshic", output=tmp_path / "r", config=config, preset="tiny", options=QUIET).path
     longer = tiny().replace(sweeps=tiny().sweeps.replace(length=150_000))
     examples.tree_sequence(longer, 5, 0).dump(tmp_path / "long.trees")
     columns, _ = predict(run, {"input": tmp_path / "long.trees"}, output=tmp_path / "scan.bed")
@@ -54,3 +144,6 @@ def test_from_simulation_to_a_scan(tmp_path: Path) -> None:
         str(50_000 + 10_000 * i) for i in range(5)
     ]
     assert set(columns["call"]) <= set(examples.CLASSES) and len(columns["p_partial_soft"]) == 5
+    write_published(tmp_path / "new.fvec", np.random.default_rng(0).random((3, 92, 11)))
+    columns, skips = predict(run, {"input": tmp_path / "new.fvec"})
+    assert len(columns["call"]) == 3 and [skip.count for skip in skips] == [3]

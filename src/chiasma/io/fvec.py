@@ -14,6 +14,28 @@ from chiasma.core.files import atomic_write
 from chiasma.data.intervals import Intervals, make_intervals
 from chiasma.io.textfile import read_bytes
 
+_DISTRIBUTIONS = {
+    "HAF": "haf",
+    "HAFunique": "haf_distinct",
+    "phi": "phi",
+    "kappa": "kappa",
+    "SFS": "frequency",
+    "SAFE": "safe",
+}
+_SUMMARIES = {
+    "Mean": "mean",
+    "Median": "median",
+    "Mode": "mode",
+    "Lower95%": "q2.5",
+    "Lower50%": "q25",
+    "Upper50%": "q75",
+    "Upper95%": "q97.5",
+    "Max": "max",
+    "Var": "variance",
+    "SD": "deviation",
+    "Skew": "skew",
+    "Kurt": "kurtosis",
+}
 SPELLED = {
     "thetaW": "theta_w",
     "tajD": "tajima_d",
@@ -35,8 +57,12 @@ SPELLED = {
     "diplo_H2/H1": "diplotype_h2_h1",
     "diplo_ZnS": "diplotype_zns",
     "diplo_Omega": "diplotype_omega",
+    "iHSMean": "ihs_mean",
+    "iHSMax": "ihs_max",
+    "iHSOutFrac": "ihs_outliers",
+    **{f"{one}-{how}": f"{ours}_{said}" for one, ours in _DISTRIBUTIONS.items() for how, said in _SUMMARIES.items()},
 }
-"""diploS/HIC's names of statistics, where ours differ."""
+"""Names of statistics in files of diploS/HIC and partialS/HIC, where ours differ."""
 _PLACE = ("chrom", "classifiedWinStart", "classifiedWinEnd")
 _COLUMN = re.compile(r"(.+)_win(\d+)")
 
@@ -135,7 +161,7 @@ def find_fvec(folder: Path | str) -> dict[str, Path]:
 
 
 def write_fvec(path: Path | str, vectors: FeatureVectors) -> None:
-    """Write a .fvec with our names of statistics spelled as diploS/HIC's where it has them; 6 digits."""
+    """Write a .fvec with statistics spelled as diploS/HIC and partialS/HIC spell them, where they do; 6 digits."""
     spelled = {ours: theirs for theirs, ours in SPELLED.items()}
     windows = range(vectors.values.shape[2])
     head = [f"{spelled.get(name, name)}_win{window}" for name in vectors.names for window in windows]

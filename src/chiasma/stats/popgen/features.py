@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from chiasma.core.errors import InsufficientDataError
+from chiasma.core.errors import InsufficientDataError, MismatchError
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.stats.popgen.grid import DIPLOID, HAPLOID, diploid_grid, haploid_grid, normalise
@@ -85,9 +85,20 @@ class FeatureReader:
         return cls(IhsStandard.fit(scores, frequency, bins=bins))
 
     def __call__(self, example: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The features of one example (statistic, window)."""
+        """The features of one example (statistic, window); feature vectors have their iHS in the grid.
+
+        Raises:
+            MismatchError: iHS by site, and nothing to standardise it by.
+        """
         values = example["grid"]
-        if self.standard is not None:
+        if "scores" in example:
+            if self.standard is None:
+                raise MismatchError(
+                    "iHS by site cannot be standardised",
+                    got="genotypes, for a model that learnt from feature vectors",
+                    expected="feature vectors (.fvec), whose iHS is standardised",
+                    do="make feature vectors of them with the tool that made those learnt from, or fit to simulations",
+                )
             scores, frequency = (np.asarray(example[name], np.float64) for name in ("scores", "frequency"))
             values = with_ihs(values, SiteScores(scores, frequency, example["bounds"]), self.standard)
         return normalise(values)

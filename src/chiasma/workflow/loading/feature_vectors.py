@@ -24,7 +24,9 @@ from chiasma.stats.popgen.features import ROWS, WINDOWS, Statistics
 from chiasma.workflow.fitting.options import FitOptions
 
 _NAMES = {"neut": "neutral"}
-"""diploS/HIC's short name of a class."""
+"""Short name of a class in diploS/HIC and partialS/HIC."""
+_UNREAD = ("nSLMean", "nSLMax", "nSLOutFrac")
+"""Statistics that partialS/HIC writes and leaves out before it learns: with them a file has 92, without 89."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +64,16 @@ def load_vectors(config: Config, inputs: Mapping[str, Any], options: FitOptions)
     if inputs.get("fvec") is None:
         raise UsageError("vectors to test on, and none to learn from", where="--test-fvec", expected="--fvec FOLDER")
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
-    values, codes = _read_folder(examples, config, inputs["fvec"])
+    values, codes, skips = _read_folder(examples, config, inputs["fvec"])
     ids = [f"{examples.CLASSES[code]}:{number}" for number, code in enumerate(codes)]
-    skips: tuple[Skip, ...] = ()
     test_ids: list[str] = []
     if inputs.get("test_fvec") is not None:
-        more, more_codes = _read_folder(examples, config, inputs["test_fvec"])
+        more, more_codes, more_skips = _read_folder(examples, config, inputs["test_fvec"])
+        skips = tuple(dict.fromkeys((*skips, *more_skips)))
         learnt = {row.tobytes() for row in values}
         fresh = np.array([row.tobytes() not in learnt for row in more])
         if not fresh.all():
-            skips = (Skip("vectors to test on that are also learnt from", int((~fresh).sum())),)
+            skips += (Skip("vectors to test on that are also learnt from", int((~fresh).sum())),)
         if not fresh.any():
             raise InputError(
                 "every vector to test on is also learnt from", where="--test-fvec", got=inputs["test_fvec"]
@@ -95,8 +97,8 @@ def load_vectors(config: Config, inputs: Mapping[str, Any], options: FitOptions)
     return data, make_split(data, options.split.replace(seed=options.seed), test_ids=test_ids)
 
 
-def _read_folder(examples: ModuleType, config: Config, folder: str) -> tuple[np.ndarray, np.ndarray]:
-    """Grids (example, statistic, window) and class codes of a folder."""
+def _read_folder(examples: ModuleType, config: Config, folder: str) -> tuple[np.ndarray, np.ndarray, tuple[Skip, ...]]:
+    """Grids (example, statistic, window) and class codes of a folder, and what is left out of its files."""
     classes: tuple[str, ...] = examples.CLASSES
     plain = {name.replace("_", ""): name for name in classes}
     found: dict[str, Path] = {}
@@ -120,27 +122,43 @@ def _read_folder(examples: ModuleType, config: Config, folder: str) -> tuple[np.
             expected=list_some(classes, most=9),
             do=f"add {list_some([f'{name}.fvec' for name in missing], most=9)}",
         )
-    values = [_ordered(read_fvec(found[name]), examples.feature_set(config), found[name]) for name in classes]
-    codes = np.repeat(np.arange(len(classes)), [len(block) for block in values])
-    return np.concatenate(values), codes
+    read = [_ordered(read_fvec(found[name]), examples.feature_set(config), found[name]) for name in classes]
+    codes = np.repeat(np.arange(len(classes)), [len(values) for values, _ in read])
+    skips = tuple(dict.fromkeys(skip for _, skips in read for skip in skips))
+    return np.concatenate([values for values, _ in read]), codes, skips
 
 
-def _ordered(vectors: FeatureVectors, statistics: Statistics, path: Path | str) -> np.ndarray:
-    """The grids with statistics in our order (example, statistic, window)."""
+def _ordered(vectors: FeatureVectors, statistics: Statistics, path: Path | str) -> tuple[np.ndarray, tuple[Skip, ...]]:
+    """The grids with statistics in our order (example, statistic, window), and those of the file that are not read."""
     wanted = ROWS[statistics]
-    if set(vectors.names) != set(wanted) or vectors.values.shape[2] != WINDOWS:
-        others = [name for name, rows in ROWS.items() if set(rows) == set(vectors.names)]
+    unread = tuple(name for name in _UNREAD if name in vectors.names) if statistics == "partial" else ()
+    named = set(vectors.names) - set(unread)
+    if named != set(wanted) or vectors.values.shape[2] != WINDOWS:
+        absent = [name for name in wanted if name not in named]
         raise MismatchError(
             "feature vectors of other statistics",
             where=path,
             got=f"{vectors.values.shape[2]} windows of {len(vectors.names)} statistics: {list_some(vectors.names)}",
-            expected=f"{WINDOWS} windows of {len(wanted)} statistics: {list_some(wanted)}",
-            do=f"--statistics {others[0]}" if others else "make them with the tool of this method",
+            expected=f"{WINDOWS} windows of {len(wanted)} statistics: {list_some(absent or wanted)}",
+            do=_fitting(statistics, named),
         )
     if not np.isfinite(vectors.values).all():
         wrong = int((~np.isfinite(vectors.values)).any(axis=(1, 2)).sum())
         raise InputError("feature vectors with values that are not finite", where=path, got=f"{wrong} lines")
-    return vectors.values[:, [vectors.names.index(name) for name in wanted]]
+    skips = (Skip("statistics that partialS/HIC computes and leaves out", len(unread), unread),) if unread else ()
+    return vectors.values[:, [vectors.names.index(name) for name in wanted]], skips
+
+
+def _fitting(statistics: Statistics, named: set[str]) -> str:
+    """What reads statistics of these names, where there is something."""
+    kind = next((kind for kind, rows in ROWS.items() if set(rows) == named - set(_UNREAD)), None)
+    if kind is None or kind == statistics:
+        return "make them with the tool of this method"
+    if kind == "partial":
+        return "these are partialS/HIC's: partialshic reads them"
+    return (
+        f"shic and diploshic read them, with --statistics {kind}" if statistics == "partial" else f"--statistics {kind}"
+    )
 
 
 def load_new_vectors(path: Path | str, config: Config, *, target: Target) -> tuple[Dataset, Intervals | None]:
@@ -151,7 +169,7 @@ def load_new_vectors(path: Path | str, config: Config, *, target: Target) -> tup
     """
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
     vectors = read_fvec(path)
-    values = _ordered(vectors, examples.feature_set(config), path)
+    values, skips = _ordered(vectors, examples.feature_set(config), path)
     names = np.array([f"line{number}" for number in range(2, len(values) + 2)], object)
     places = vectors.places
     if places is not None:
@@ -164,6 +182,7 @@ def load_new_vectors(path: Path | str, config: Config, *, target: Target) -> tup
         target=Target("none", np.zeros(0), target.names, target.unit),
         unit=np.arange(len(values)),
         unit_name="feature vector",
+        skips=skips,
         notes={"statistics": f"by window, as read; {WINDOWS} windows"},
     )
     return data, places
