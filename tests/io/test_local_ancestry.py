@@ -97,6 +97,20 @@ TRACTS = "left\tright\tsource\thaplotype\n0\t600\tone\th1\n600\t1000\ttwo\th1\n0
 EXPECTED = [("h1", 0, 600, "one"), ("h1", 600, 1000, "two"), ("h2", 0, 1000, "two")]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00:1803 01:2046 02:2560 11:49553\n22:681 02:1512 11:49553\n",  # LAMP-LD, compact: a person a line
+        "01:300\n",
+        "0000000111111111\n0000111111111111\n",  # expanded
+        "300 2\n120:01 300:11\n300:00\n",  # .lanc
+    ],
+)
+def test_numbered_snps_of_lamp_are_refused_and_told_what_to_do(tmp_path, text):
+    with pytest.raises(FormatError, match=r"number of a SNP[\s\S]*haplotypes in bases[\s\S]*RFMix or Gnomix"):
+        read_local_ancestry(written(tmp_path, text, "lamp.out"))
+
+
 def test_tables_of_tracts_are_read_under_the_usual_headings(tmp_path):
     for text, name in (
         (TRACTS, "t.tracts.tsv"),

@@ -289,7 +289,7 @@ def test_calls_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         load("0\t4000000\tone\ta\n0\t4000000\ttwo\tb\n")
     with pytest.raises(InsufficientDataError, match="less than half is called"):
         load("0\t4000000\tone\ta\n0\t4000000\ttwo\tb\n", region=region())
-    with pytest.raises(UsageError, match="--mask"):
+    with pytest.raises(UsageError, match=r"--mask: called ancestry[\s\S]*remove them: what is not called is not read"):
         load(two, mask="m.bed")
     table = tmp_path / "samples.tsv"
     table.write_text("sample\tpopulation\na\tX\nb\tY\n")

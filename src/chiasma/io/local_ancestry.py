@@ -7,6 +7,7 @@ haplotype that are less than BRIDGED bases apart are joined in the middle of the
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ _COLUMNS = {
 }
 """Headings under which a table of tracts has its columns, in lower case."""
 _MSP = ("spos", "epos")
+_NUMBERED = re.compile(r"\s*(\d+\s+\d+\s+)?\d+:\d+(\s+\d+:\d+)*\s*")
+"""Lines of LAMP-LD's compact output, pairs of sources and the number of the last SNP; .lanc has counts before them."""
+_BY_SNP = re.compile(r"\s*\d{12,}\s*")
+"""A line of its expanded output, a digit a SNP."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +66,7 @@ def read_local_ancestry(path: Path | str, *, region: str | None = None) -> Ances
             chromosome reaches from 0, or from where calls begin after more than BRIDGED bases, to the last call.
 
     Raises:
-        FormatError: none of these, calls that overlap, a code without a name.
+        FormatError: none of these (LAMP-LD's output is named), calls that overlap, a code without a name.
         MismatchError: the region's contig has no calls.
         InputError: no such file.
     """
@@ -72,6 +77,8 @@ def read_local_ancestry(path: Path | str, *, region: str | None = None) -> Ances
         raw = read_bytes(path).decode("utf-8", "replace")
         first = raw[: raw.index("\n") if "\n" in raw else len(raw)].lower()
         head = raw.split("\n", 2)[1].lower() if first.startswith(_CODES) else first
+        if _NUMBERED.fullmatch(" ".join(raw[:10_000].split("\n", 2)[:2])) or _BY_SNP.fullmatch(first):
+            raise _of_numbered_snps(first, path)
         msp = first.startswith(_CODES) or all(name in head.split() for name in _MSP)
         table = _read_msp(raw, path) if msp else _read_tracts(raw, path)
     return _chromosomes(table, where, region)
@@ -90,6 +97,18 @@ class _Table:
     haplotypes: tuple[str, ...]
     populations: tuple[str, ...]
     skips: tuple[Skip, ...] = ()
+
+
+def _of_numbered_snps(first: str, path: Path | str) -> FormatError:
+    """What LAMP-LD writes: no positions, and of each person both sources at once, in no order."""
+    return FormatError(
+        "calls tell the number of a SNP in place of its position (LAMP-LD's output, or .lanc)",
+        where=path,
+        got=f"{first[:60]}{'...' if len(first) > 60 else ''}",
+        expected="tracts of single haplotypes in bases: left, right, source, haplotype",
+        do="LAMP-LD's pairs of sources have no order, so its calls are of no haplotype: call again on phased genotypes "
+        "with RFMix or Gnomix. Of .lanc, which keeps the order, write such a table by the positions of the SNPs",
+    )
 
 
 def _read_msp(raw: str, path: Path | str) -> _Table:

@@ -93,8 +93,12 @@ def load_called(path: str, config: Any, given: Mapping[str, Any], *, target: Tar
     """
     for name in _UNREAD:
         if given.get(name) is not None:
+            more = "; where calls are not to be trusted, remove them: what is not called is not read"
             raise UsageError(
-                "called ancestry is read without it", where=f"--{name}", got=given[name], do="leave it out"
+                "called ancestry is read without it",
+                where=f"--{name}",
+                got=given[name],
+                do=f"leave it out{more if name == 'mask' else ''}",
             )
     read = read_local_ancestry(path, region=given.get("region"))
     skips, notes = list(read.skips), {}
