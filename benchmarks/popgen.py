@@ -1,17 +1,19 @@
-"""Statistics and encoders of population genetics, calls a CPU second, beside scikit-allel, tskit and diploSHIC.
+"""Population genetics beside scikit-allel, tskit, diploSHIC, dinf and pg-gan: calls a CPU second, all in one run.
 
-The setting is 198 haplotypes of 50 kb at Ne 10,000 (170 sites; 146 are expected), one thread; answers of statistics are
-compared before they are timed. diploSHIC needs no more of its dependencies than these and scikit-allel (`pip install
---no-deps diploshic==1.1.0`); where it is absent its line is left out. pg-gan cannot be installed: its encoder's rate
-was recorded on another day (2026-11-21, pg-gan a0de416, the same setting) and is marked so. All else is of one run.
+Statistics: 198 haplotypes of 50 kb at Ne 10,000 (170 sites; 146 are expected). Feature vectors: ten neutral replicates
+of discoal. pg-gan's game: 50 regions of its history `exp` with 198 haplotypes, 36 central sites. One thread; answers
+are compared before they are timed, where the peer gives the same thing. A peer that is not installed has a row that
+says so. pg-gan needs TensorFlow: its rows are CPU seconds recorded on another day (`RECORDED` of
+benchmarks/pg_gan.py), and are marked so. All else is of one run. diploSHIC needs no more of its dependencies than
+these:
 
+    pip install -e .[population] scikit-allel dinf && pip install --no-deps diploshic==1.1.0
     CHIASMA_DATA=... OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 python benchmarks/popgen.py [--json]
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -21,23 +23,40 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import allel
+# read when dinf imports JAX
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
 import msprime
 import numpy as np
+import pg_gan
 import tskit
 
 from chiasma.io.ms import read_ms
+from chiasma.methods.population.pg_gan import examples
+from chiasma.methods.population.pg_gan.config import Config
+from chiasma.methods.population.pg_gan.regions import stack
 from chiasma.simulate.central_regions import decode_central
 from chiasma.stats.popgen import haplotypes as kinds, ld, scan, sites, spectrum
 from chiasma.stats.popgen.grid import diploid_grid
 from chiasma.stats.popgen.partial import IhsStandard, neutral_scores, partial_grid
 
-PG_GAN_ENCODER = 473.0
-"""Trees a CPU second of pg-gan's prep_region, recorded."""
+allel: Any = import_module("allel") if find_spec("allel") else None
+Row = dict[str, Any]
 _SECONDS = 0.4
+_FEW, _MANY = 2, 8
+"""Minibatches of two calls of dinf's training: their difference is free of what a call costs whatever it trains."""
+
+
+def row(work: str, peer: str, ours: float | None, theirs: float | None, *, note: str = "") -> Row:
+    """One line of the table; `note` is "recorded" or "not installed" where the peer was not measured in this run."""
+    return {"work": work, "peer": peer, "chiasma_per_s": ours, "peer_per_s": theirs, "note": note}
 
 
 def rate(work: Callable[[], Any], *, repeats: int = 5) -> float:
@@ -62,13 +81,13 @@ def simulated() -> Any:
     return msprime.sim_mutations(ancestry, rate=1.25e-8, model=msprime.BinaryMutationModel(), random_seed=7)
 
 
-def statistics(ts: Any) -> list[dict[str, Any]]:
+def statistics(ts: Any) -> list[Row]:
     """Rows of statistics that chiasma shares with scikit-allel or tskit."""
     rows = np.ascontiguousarray(ts.genotype_matrix().astype(np.int8))
     ours = np.ascontiguousarray(rows.T)
     places = ts.sites_position
     whole = places.astype(int)
-    counts = allel.HaplotypeArray(rows).count_alleles()
+    counts = allel.HaplotypeArray(rows).count_alleles() if allel else None
     upper = np.triu_indices(len(rows), 1)
     halves = ours[:99], ours[99:]
     summary = kinds.haplotype_summary
@@ -92,9 +111,12 @@ def statistics(ts: Any) -> list[dict[str, Any]]:
     ]  # fmt: skip
     found = []
     for name, peer, mine, theirs, view in pairs:
+        if peer == "scikit-allel" and allel is None:
+            found.append(row(name, peer, rate(mine), None, note="not installed"))
+            continue
         if not _agree(view(mine()), theirs()):
             raise SystemExit(f"{name}: not the peer's answer: timings would mean nothing")
-        found.append({"work": name, "peer": peer, "chiasma_per_s": rate(mine), "peer_per_s": rate(theirs)})
+        found.append(row(name, peer, rate(mine), rate(theirs)))
     return found
 
 
@@ -110,34 +132,79 @@ def _agree(mine: Any, theirs: Any) -> bool:
     return bool(np.allclose(mine, theirs, rtol=1e-5, atol=1e-5, equal_nan=True))
 
 
-def encoders(ts: Any) -> list[dict[str, Any]]:
-    """Rows of pg-gan's encoder: its recorded rate, and decoding everything in this run."""
-    ours = rate(lambda: decode_central(ts, sites=36))
-    return [
-        {"work": "36 central sites", "peer": "tskit, all sites decoded, not coded", "chiasma_per_s": ours,
-         "peer_per_s": rate(ts.genotype_matrix)},
-        {"work": "36 central sites", "peer": "pg-gan (recorded)", "chiasma_per_s": ours, "peer_per_s": PG_GAN_ENCODER},
-    ]  # fmt: skip
+def game() -> list[Row]:
+    """Rows of pg-gan's game: encoder and discriminator beside dinf's, and what pg-gan was recorded to take."""
+    measured = {str(one["what"]): one for one in pg_gan.measure()}
+    found = []
+    for name, one in measured.items():
+        spent = one["best"] or one["median"]
+        if one["recorded"] is not None:
+            found.append(row(name, "pg-gan", 1 / spent, 1 / one["recorded"], note="recorded"))
+        elif "msprime" in name:
+            found.append(row(name, "", 1 / spent, None))
+    names = {"encode": "encode 50 regions", "judge": "discriminator, evaluation of 50",
+             "train": "discriminator, training step on 50 + 50"}  # fmt: skip
+    present = find_spec("dinf") is not None
+    peer = dinf_seconds() if present else dict.fromkeys(names, None)
+    for what, name in names.items():
+        theirs, note = (1 / peer[what], "") if present else (None, "not installed")  # type: ignore[operator]
+        found.append(row(name, "dinf", 1 / measured[name]["best"], theirs, note=note))
+    trees = next(iter(_regions(1)))
+    decoded = rate(trees.genotype_matrix)
+    found.append(row("36 central sites of a region", "tskit, all sites decoded, not coded",
+                     rate(lambda: decode_central(trees, sites=36)), decoded))  # fmt: skip
+    return found
 
 
-def grids(folder: Path) -> list[dict[str, Any]]:
+def _regions(number: int) -> list[Any]:
+    config = Config(model="exp")
+    return list(examples.trees(config, examples.truth(config), number=number, seed=1))
+
+
+def dinf_seconds() -> dict[str, float]:
+    """CPU seconds of dinf (JAX) on the same 50 regions: all sites decoded, its translation of pg-gan's network."""
+    dinf = import_module("dinf")
+    trees = _regions(50)
+    reader = dinf.HaplotypeMatrix(num_individuals=trees[0].num_samples, num_loci=36, ploidy=1, phased=True)
+    x = np.array([reader.from_ts(ts) for ts in trees])
+    codes = stack([decode_central(ts, sites=36) for ts in trees])[0]
+    if not (x[..., 0].sum(axis=1) == (codes == 1).sum(axis=1)).all():
+        raise SystemExit("dinf: not the same sites and minor alleles: timings would mean nothing")
+    many = np.concatenate([x, x] * _MANY)
+    y = np.arange(len(many)) % 2
+    network = dinf.Discriminator(network=dinf.ExchangeablePGGAN())
+
+    def train(batches: int) -> None:
+        size = batches * 2 * len(x)
+        network.fit(
+            train_x=many[:size], train_y=y[:size], batch_size=2 * len(x), ss=np.random.SeedSequence(1)
+        )  # fmt: skip
+
+    few, most = (pg_gan.best_cpu(partial(train, batches), 3)[0] for batches in (_FEW, _MANY))
+    return {
+        "encode": pg_gan.best_cpu(lambda: np.array([reader.from_ts(ts) for ts in trees]))[0],
+        "train": (most - few) / (_MANY - _FEW),
+        "judge": pg_gan.best_cpu(lambda: np.asarray(network.predict(x)))[0],
+    }
+
+
+def grids(folder: Path) -> list[Row]:
     """Rows of feature vectors: replicates a CPU second, from the file to the vectors."""
     path = folder / "discoal_neut55k.ms.gz"
     replicates = read_ms(path)
     scores, frequencies = (np.concatenate(column) for column in zip(*map(neutral_scores, replicates), strict=True))
     standard = IhsStandard.fit(scores, frequencies)
-    whole = rate(lambda: [diploid_grid(h).normalised() for h in read_ms(path)]) * len(replicates)
-    alone = rate(lambda: [diploid_grid(h).normalised() for h in replicates]) * len(replicates)
-    partial = rate(lambda: [partial_grid(h, standard=standard) for h in replicates], repeats=2) * len(replicates)
-    rows: list[dict[str, Any]] = [
-        {"work": "diploS/HIC vectors, statistics alone", "peer": "", "chiasma_per_s": alone, "peer_per_s": None},
-        {"work": "partialS/HIC, 89 statistics", "peer": "", "chiasma_per_s": partial, "peer_per_s": None},
+    number = len(replicates)
+    whole = rate(lambda: [diploid_grid(h).normalised() for h in read_ms(path)]) * number
+    alone = rate(lambda: [diploid_grid(h).normalised() for h in replicates]) * number
+    many = rate(lambda: [partial_grid(h, standard=standard) for h in replicates], repeats=2) * number
+    present = find_spec("diploshic") is not None
+    theirs = rate(lambda: _diploshic(path), repeats=3) * number if present else None
+    return [
+        row("diploS/HIC vectors, file to vectors", "diploSHIC", whole, theirs, note="" if present else "not installed"),
+        row("diploS/HIC vectors, statistics alone", "", alone, None),
+        row("partialS/HIC, 89 statistics", "", many, None),
     ]
-    if importlib.util.find_spec("diploshic") is not None:
-        theirs = rate(lambda: _diploshic(path), repeats=3) * len(replicates)
-        rows.insert(0, {"work": "diploS/HIC vectors, file to vectors", "peer": "diploSHIC", "chiasma_per_s": whole,
-                        "peer_per_s": theirs})  # fmt: skip
-    return rows
 
 
 def _diploshic(path: Path) -> None:
@@ -152,22 +219,35 @@ def _diploshic(path: Path) -> None:
             sys.argv = before
 
 
+def record() -> dict[str, Any]:
+    """What a reader needs to judge the figures."""
+    found = {}
+    for name in ("numpy", "numba", "torch", "msprime", "tskit", "scikit-allel", "diploshic", "dinf", "jax"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def main() -> None:
     root = os.environ.get("CHIASMA_DATA")
     if root is None:
         sys.exit("CHIASMA_DATA is not set: the files of discoal are needed")
     warnings.simplefilter("ignore")
+    load = os.getloadavg()[0]
     ts = simulated()
-    rows = [*statistics(ts), *encoders(ts), *grids(Path(root) / "population" / "ms")]
+    rows = [*statistics(ts), *grids(Path(root) / "population" / "ms"), *game()]
+    spent, after = time.process_time(), os.getloadavg()[0]
     if "--json" in sys.argv:
-        print(json.dumps(rows, indent=2))
+        facts = {"versions": record(), "load": [load, after], "cpu_seconds": spent}
+        print(json.dumps({**facts, "rows": rows}, indent=1))
         return
-    print(f"{ts.num_sites} sites, {ts.num_samples} haplotypes; load {os.getloadavg()[0]:.1f}")
-    print(f"{'work':38s} {'chiasma /s':>11s} {'peer /s':>10s} {'ratio':>7s}  peer")
-    for row in rows:
-        ours, theirs = row["chiasma_per_s"], row["peer_per_s"]
-        other = f"{theirs:10.1f} {ours / theirs:6.1f}x" if theirs else " " * 18
-        print(f"{row['work']:38s} {ours:11.1f} {other}  {row['peer']}")
+    print(f"{ts.num_sites} sites, {ts.num_samples} haplotypes; load {load:.1f} to {after:.1f}; {record()}")
+    print(f"{'work':45s} {'chiasma /s':>11s} {'peer /s':>10s} {'ratio':>7s}  peer")
+    for one in rows:
+        ours, theirs = one["chiasma_per_s"], one["peer_per_s"]
+        other = f"{theirs:10.2f} {ours / theirs:6.2f}x" if theirs else " " * 18
+        note = f" ({one['note']})" if one["note"] else ""
+        print(f"{one['work']:45s} {ours:11.2f} {other}  {one['peer']}{note}")
 
 
 if __name__ == "__main__":
