@@ -176,11 +176,19 @@ class GridTask:
                 self._features[row] = scaled.astype(np.float32)
             yield self._features[row]
 
+    def inputs(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """What the network is called with: the grids."""
+        return (batch["grid"],)
+
+    def criterion(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Cross-entropy of logits (batch, class)."""
+        return cross_entropy(outputs, batch["y"])
+
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy."""
-        return cross_entropy(model(batch["grid"]), batch["y"])
+        return self.criterion(model(*self.inputs(batch)), batch)
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
         """Probability of each class."""
-        values = model(batch["grid"]).detach().cpu().double().softmax(dim=1).numpy()
+        values = model(*self.inputs(batch)).detach().cpu().double().softmax(dim=1).numpy()
         return dict(zip(self.columns, values.T, strict=True))

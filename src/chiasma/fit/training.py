@@ -64,8 +64,9 @@ class Training:
         self.seconds += time.perf_counter() - wall
         self.cpu_seconds += self._of_all(cpu_time() - cpu)
         self.rows.append(row)
-        judged = row["valid_loss"] if row["valid_loss"] is not None else -float(epoch)
-        if best := judged < self.best_loss - (self.config.min_delta if row["valid_loss"] is not None else 0.0):
+        chosen = row["valid_loss"] is not None and not getattr(self.task, "keeps_last", False)
+        judged = row["valid_loss"] if chosen else -float(epoch)
+        if best := judged < self.best_loss - (self.config.min_delta if chosen else 0.0):
             self.best_epoch, self.best_loss = epoch, judged
         self.stopped_because = self._why_stop()
         self._keep(best=best)

@@ -42,7 +42,7 @@ class HaplotypeDiscriminator(nn.Module):
 
     def forward(self, patterns: Patterns, distances: Tensor) -> Tensor:
         """Logits (batch,) of regions given as patterns, with distances between sites (batch, site)."""
-        return self._answer(self._hidden(self.pooled(patterns, distances)))
+        return self.answer(self._hidden(self.pooled(patterns, distances)))
 
     def hidden(self, patterns: Patterns, distances: Tensor) -> Tensor:
         """The last hidden layer (batch, 128); no dropout in `eval` mode."""
@@ -56,7 +56,7 @@ class HaplotypeDiscriminator(nn.Module):
         x = functional.max_pool1d(functional.relu(self.second(x)), 2)
         x = x.reshape(batch, rows, DEEPER, -1)
         sums = [block.sum(dim=1).transpose(1, 2).flatten(1) for block in torch.split(x, list(self.sizes), dim=1)]
-        return self._answer(self._hidden(torch.cat(sums, dim=1)))
+        return self.answer(self._hidden(torch.cat(sums, dim=1)))
 
     def pooled(self, patterns: Patterns, distances: Tensor) -> Tensor:
         """Sums over haplotypes (batch, population * column * channel)."""
@@ -85,7 +85,8 @@ class HaplotypeDiscriminator(nn.Module):
         x = self.dropout(functional.relu(self.dense1(pooled)))
         return functional.relu(self.dense2(x))
 
-    def _answer(self, hidden: Tensor) -> Tensor:
+    def answer(self, hidden: Tensor) -> Tensor:
+        """Logits (batch,) that follow from the last hidden layer (batch, 128)."""
         return self.out(self.dropout(hidden))[:, 0]
 
 

@@ -42,6 +42,8 @@ def document(job: Job, prepared: Prepared, run: RunFolder) -> None:
         "cost": read_json(run.work / "cost.json"),
         "stages": run.stages,
     }
+    if prepared.real is not None:
+        record["adaptation"] = prepared.real.split.proof
     write_json(run.work / "provenance.json", record)
     write_text(run.work / "citations.bib", bibtex(job.method.card))
     from chiasma.report.page import write_report

@@ -20,6 +20,7 @@ from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.fitting.starting import check_start, starting_file
+from chiasma.workflow.loading.adaptation import adapts
 from chiasma.workflow.loading.masks import mask_of_fit
 from chiasma.workflow.loading.prepare import Prepared, check_inputs, of_examples, prepare
 from chiasma.workflow.loading.remarks import reading_remarks
@@ -66,7 +67,10 @@ class Job:
         if not (self.options.complete and self.method.card.partial):
             del options["complete"]  # others read complete samples anyway
         start = None if self.start is None else content_hash(starting_file(self.start))
-        settings = {"method": self.method.name, "config": self.config.model_dump(mode="json"), "start": start}
+        config = self.config.model_dump(mode="json")
+        if not adapts(self.inputs):
+            config.pop("adaptation", None)  # nothing looks at it
+        settings = {"method": self.method.name, "config": config, "start": start}
         if read := self.config.named_files():
             settings["files"] = {name: content_hash(path) for name, path in read.items()}
         return plain({**settings, "options": options, "inputs": hashes})
@@ -124,6 +128,14 @@ def plan(
         read_meme(chosen.motifs)
     if start is not None:
         check_start(found, start)
+    if adapts(checked) and chosen.tries > 1:
+        raise UsageError(
+            "configurations cannot be chosen between where real windows are adapted to: of these no answer is known",
+            where="--tries",
+            got=chosen.tries,
+            expected="1",
+            do="choose one by a fit without --adapt",
+        )
     settings: Any = found.configure(config, preset=preset)
     if chosen.length is not None and found.card.data != "sequences":
         _refuse_length(found, settings, chosen.length)
@@ -218,12 +230,19 @@ def _stages(job: Job, run: RunFolder, rivals_from: Path | None) -> None:
     prepared = prepare(job.method.card, job.config, job.inputs, job.options)
     for remark in reading_remarks(prepared.dataset):
         _say(remark)
+    if prepared.real is not None and not run.done("split"):
+        _write_real(prepared.real, run.work)
     if not run.done("split"):
         with run.stage("split"):
             _write_split(prepared, run.work)
     _audit_stage(job, prepared, run)
     fitted = _training_stage(job, prepared, run)
     _evaluation_stage(job, prepared, fitted, run, rivals_from)
+    if prepared.real is not None and not run.done("adapt"):
+        from chiasma.workflow.fitting.adapting import judge_adaptation
+
+        with run.stage("adapt"):
+            judge_adaptation(fitted, prepared, job.options, folder=run.work)
     if job.method.card.data == "simulations" and not run.done("simulations"):
         from chiasma.workflow.fitting.simulations_kept import keep_simulations
 
@@ -262,6 +281,18 @@ def _write_split(prepared: Prepared, folder: Path) -> None:
         _say(f"warning: {warning}")
 
 
+def _write_real(real: Prepared, folder: Path) -> None:
+    """Name the real windows that are adapted to, and those held out."""
+    from chiasma.split.table import write_split
+
+    write_split(folder / "adaptation.parquet", real.split)
+    proof = real.split.proof
+    sizes = ", ".join(f"{name} {count:,}" for name, count in proof["sizes"].items())
+    _say(f"real windows of {proof['file']}: {sizes}; adapted to {proof['adapted_to']}, measured on {proof['measured']}")
+    for remark in (*map(str, real.dataset.skips), *(f"warning: {text}" for text in real.split.warnings)):
+        _say(remark)
+
+
 def _audit_stage(job: Job, prepared: Prepared, run: RunFolder) -> None:
     if run.done("audit"):
         return
@@ -286,6 +317,10 @@ def _training_stage(job: Job, prepared: Prepared, run: RunFolder) -> Fitted:
         fitted, cost = train_method(job.method, job.config, prepared, job.options, folder=run.work, start=job.start)
         if job.method.card.data == "simulations" and not job.inputs.get("fvec"):
             fitted.meta["mask"] = mask_of_fit(job.config, job.inputs)
+        if prepared.real is not None:
+            from chiasma.workflow.fitting.adapting import adaptation_facts
+
+            fitted.meta["adaptation"] = adaptation_facts(prepared.real)
         fitted.save(run.work)
         write_json(run.work / "cost.json", cost)
     return fitted

@@ -113,6 +113,10 @@ def _train_once(
     model = build_seeded(build, config, outputs_of(prepared.dataset), seed=options.seed)
     if start is not None:
         begin_with(model, start)
+    if prepared.real is not None:
+        from chiasma.workflow.fitting.adapting import train_adapted
+
+        return task, *train_adapted(method, config, prepared, options, task=task, model=model, folder=folder)
     return task, model, train(task, model, config.training, seed=options.seed, folder=folder, device=options.device)
 
 

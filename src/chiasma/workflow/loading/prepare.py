@@ -20,20 +20,22 @@ from chiasma.data.split import Split
 from chiasma.data.tracks import Tracks
 from chiasma.fit.clock import usable_cores
 from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.adaptation import adapts, load_real
 from chiasma.workflow.loading.groups import add_study
 from chiasma.workflow.predicting.predictions import LABEL
 
 Inputs = Mapping[str, Any]
-_WORDS = {"negatives": ("shuffled", "genome"), "squash": ("old", "new")}
+_WORDS = {"negatives": ("shuffled", "genome"), "squash": ("old", "new"), "adapt_ancestral": ("AA",)}
 """Values of an input that are words and not files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Data ready to be fitted."""
+    """Data ready to be fitted; `real` are windows without a target that a network is adapted to, and their split."""
 
     dataset: Dataset
     split: Split
+    real: Prepared | None = None
 
 
 def check_inputs(card: Card, inputs: Inputs) -> dict[str, Any]:
@@ -134,7 +136,14 @@ def prepare(card: Card, config: Config, inputs: Inputs, options: FitOptions) -> 
         split = replace(split, proof=proof, nearest_share=share)
     require_valid(split, where="split", do="choose another --split, or other test chromosomes or fractions")
     _require_classes(dataset, split)
-    return Prepared(_resampled_by_block(dataset, split), split)
+    return Prepared(_resampled_by_block(dataset, split), split, _real(config, inputs, dataset.target, options))
+
+
+def _real(config: Config, inputs: Inputs, target: Target, options: FitOptions) -> Prepared | None:
+    """Real windows, where a network is to be adapted to them."""
+    if not adapts(inputs):
+        return None
+    return Prepared(*load_real(config, inputs, target, seed=options.seed))
 
 
 def of_examples(dataset: Dataset) -> Dataset:

@@ -17,6 +17,7 @@ from chiasma.io.tables import CONTAINERS
 from chiasma.workflow.evaluating.evaluate import apply_calibration
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.training import too_short
+from chiasma.workflow.loading.adaptation import adaptation_remark
 from chiasma.workflow.loading.feature_vectors import is_fvec
 from chiasma.workflow.loading.genotypes import GenotypeChoice
 from chiasma.workflow.loading.groups import add_study
@@ -118,6 +119,8 @@ def _remarks(fitted: Fitted | OwnModel, data: Dataset, inputs: Mapping[str, Any]
     found = too_short(data.x, fitted.meta.get("task", {}))
     if "mask" in fitted.meta and not is_fvec(inputs.get("input") or inputs.get("genotypes")):
         found += mask_remarks(fitted.meta["mask"], inputs.get("mask"))
+    if "adaptation" in fitted.meta:
+        found.append(adaptation_remark(fitted.meta["adaptation"], data, fitted.config))
     if "missing genotypes" in data.notes:
         found.append(str(data.notes["missing genotypes"]))
     return found
@@ -158,13 +161,10 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
         # As long as the fit read them: what the network crops or pads, its task does, here as there.
         return _read_sequences(given, target=fitted.target, length=fitted.meta.get("length"))
     if card.data == "simulations":
-        from chiasma.workflow.loading.haplotypes import load_haplotypes
+        from chiasma.workflow.loading.windows import read_windows
 
         path = str(given.get("input") or given["genotypes"])
-        choice = GenotypeChoice.of(given)
-        if hasattr(fitted.method.module("examples"), "feature_set"):
-            return _read_windows(fitted, path, choice, seed=seed)
-        return load_haplotypes(path, fitted.config, target=fitted.target, choice=choice, seed=seed)
+        return read_windows(path, fitted.config, target=fitted.target, choice=GenotypeChoice.of(given), seed=seed)
     if card.data == "pair":
         from chiasma.workflow.loading.pair import load_query
 
@@ -177,22 +177,6 @@ def read_new(fitted: Fitted | OwnModel, inputs: Mapping[str, Any], *, seed: int)
     if STUDY in given and not any(port.name == STUDY for port in card.inputs):
         raise UsageError(f"{card.name} takes no notice of studies", where=f"--{STUDY}", got=given[STUDY])
     return add_study(data, card, given), None
-
-
-def _read_windows(fitted: Fitted, path: str, choice: GenotypeChoice, *, seed: int) -> tuple[Dataset, Intervals | None]:
-    """Feature vectors, or genotypes as runs of windows, for a classifier of grids.
-
-    Raises:
-        UsageError: something is told of the genotypes, and feature vectors are given.
-    """
-    from chiasma.workflow.loading.feature_vectors import load_new_vectors
-    from chiasma.workflow.loading.scan import load_scan
-
-    if not is_fvec(path):
-        return load_scan(path, fitted.config, target=fitted.target, choice=choice, seed=seed)
-    if choice != type(choice)():
-        raise UsageError("feature vectors hold no genotypes", where=path, do="leave region, samples, mask and map out")
-    return load_new_vectors(path, fitted.config, target=fitted.target)
 
 
 def _require_files(given: Mapping[str, Any], *, first: str) -> None:

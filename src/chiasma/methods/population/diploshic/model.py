@@ -30,6 +30,7 @@ class Network(nn.Module):
         )
         joined = filters // 2 * (-(-rows // 3) * -(-WINDOWS // 3) + 2 * (rows // 2) * (WINDOWS // 2))
         first, second = config.hidden
+        self.hidden_width = second
         self.dense = nn.Sequential(
             nn.Linear(joined, first),
             nn.ReLU(),
@@ -42,8 +43,16 @@ class Network(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """Scaled statistics (batch, statistic, window)."""
+        return self.answer(self.hidden(grid))
+
+    def hidden(self, grid: Tensor) -> Tensor:
+        """The last hidden layer (batch, unit)."""
         image = grid[:, None]  # (batch, channel=1, statistic, window)
-        return self.dense(torch.cat([branch(image).flatten(1) for branch in self.branches], dim=1))
+        return self.dense[:-1](torch.cat([branch(image).flatten(1) for branch in self.branches], dim=1))
+
+    def answer(self, hidden: Tensor) -> Tensor:
+        """Logits (batch, output) that follow from the last hidden layer."""
+        return self.dense[-1](hidden)
 
 
 def _branch(filters: int, *, size: int, dilation: tuple[int, int], pool: nn.Module) -> nn.Sequential:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from chiasma.core.config import Config as _Config
+from chiasma.fit.adaptation_config import AdaptationConfig
 from chiasma.fit.config import TrainingConfig
 from chiasma.simulate.sweep_examples import SMALL
 from chiasma.simulate.sweep_regions import NINE, SweepDesign
@@ -37,6 +38,9 @@ class Config(_Config):
         schedule="constant",
         patience=5,
         clip_norm=0.0,
+    )
+    adaptation: AdaptationConfig = Field(
+        default=AdaptationConfig(), description="to real windows, where --adapt gives them; otherwise not looked at"
     )
 
 

@@ -19,6 +19,7 @@ class Network(nn.Module):
     def __init__(self, config: Config, outputs: int) -> None:
         super().__init__()
         filters, (first, second) = config.filters, config.hidden
+        self.hidden_width = second
         rows, columns = len(ROWS["partial"]), WINDOWS
         for _ in range(2):  # 89 x 11 -> 30 x 4 -> 10 x 2
             rows, columns = -(-rows // 3), -(-columns // 3)
@@ -42,4 +43,12 @@ class Network(nn.Module):
 
     def forward(self, grid: Tensor) -> Tensor:
         """Scaled statistics (batch, statistic, window)."""
-        return self.layers(grid[:, None])  # (batch, channel=1, statistic, window)
+        return self.answer(self.hidden(grid))
+
+    def hidden(self, grid: Tensor) -> Tensor:
+        """The last hidden layer (batch, unit)."""
+        return self.layers[:-1](grid[:, None])  # (batch, channel=1, statistic, window)
+
+    def answer(self, hidden: Tensor) -> Tensor:
+        """Logits (batch, output) that follow from the last hidden layer."""
+        return self.layers[-1](hidden)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from chiasma.core.config import Config as _Config
+from chiasma.fit.adaptation_config import AdaptationConfig
 from chiasma.fit.config import TrainingConfig
 
 
@@ -64,6 +65,9 @@ class Config(_Config):
     cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
     training: TrainingConfig = TrainingConfig(
         epochs=30, batch_size=50, learning_rate=1e-3, weight_decay=0.0, schedule="constant", patience=8
+    )
+    adaptation: AdaptationConfig = Field(
+        default=AdaptationConfig(), description="to real windows, where --adapt gives them; otherwise not looked at"
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from chiasma.core.errors import MismatchError
 from chiasma.fit.checkpoint import load_module
 from chiasma.methods.population.selection_detector.config import Config
-from chiasma.nn.haplotype_discriminator import HaplotypeDiscriminator
+from chiasma.nn.haplotype_discriminator import HIDDEN, HaplotypeDiscriminator
 from chiasma.nn.haplotype_patterns import find_patterns
 
 
@@ -21,6 +21,8 @@ def build(config: Config, outputs: int) -> nn.Module:
 
 class Detector(nn.Module):
     """One logit a region, whatever the order of its haplotypes."""
+
+    hidden_width = HIDDEN
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -37,6 +39,10 @@ class Detector(nn.Module):
     def hidden(self, alleles: Tensor, distances: Tensor) -> Tensor:
         """The last hidden layer (batch, 128)."""
         return self.network.hidden(find_patterns(alleles.cpu().numpy(), self.sizes), distances)
+
+    def answer(self, hidden: Tensor) -> Tensor:
+        """Logits (batch,) that follow from the last hidden layer."""
+        return self.network.answer(hidden)
 
     def weights(self) -> np.ndarray:
         """With which each unit of the last hidden layer enters the logit of selection (unit,)."""

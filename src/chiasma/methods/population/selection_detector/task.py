@@ -79,13 +79,21 @@ class DetectorTask:
                 batch["y"] = torch.from_numpy(self.data.target.values[rows].astype(np.float32))
             yield batch
 
+    def inputs(self, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """What the network is called with: alleles and distances."""
+        return batch["alleles"], batch["distances"]
+
+    def criterion(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Cross-entropy of logits of selection (batch,)."""
+        return binary_cross_entropy_with_logits(outputs, batch["y"])
+
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross-entropy."""
-        return binary_cross_entropy_with_logits(model(batch["alleles"], batch["distances"]), batch["y"])
+        return self.criterion(model(*self.inputs(batch)), batch)
 
     def predict(self, model: nn.Module, batch: Batch) -> dict[str, np.ndarray]:
         """Probability of each class."""
-        selected = model(batch["alleles"], batch["distances"]).detach().cpu().double().sigmoid().numpy()
+        selected = model(*self.inputs(batch)).detach().cpu().double().sigmoid().numpy()
         return {"p_neutral": 1 - selected, "p_selected": selected}
 
 
