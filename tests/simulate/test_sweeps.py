@@ -107,7 +107,33 @@ def test_the_age_of_a_neutral_allele_is_kimura_and_ohtas(frequency):
     assert abs(ages.mean() - expected) < 4 * ages.std() / np.sqrt(len(ages))
 
 
-def test_selection_ends_at_its_frequency_and_not_below():
+def test_selection_on_a_standing_allele_lasts_as_long_as_in_wright_and_fishers_model():
+    # weak selection: a path cut where it last stood at the frequency would be 28 % short
+    n, s, frequency = 250, 0.016, 0.3
+    rng = generator(4, "forward")
+    copies = np.full(5_000, round(2 * n * frequency))
+    lasted, above = np.zeros((2, len(copies)))
+    while (going := (copies > 0) & (copies < 2 * n)).any():
+        x = copies[going] / (2 * n)
+        lasted[going] += 1
+        above[going] += (x > frequency) + 0.5 * (x == frequency)
+        copies[going] = rng.binomial(2 * n, x * (1 + s / 2 + s / 2 * x) / (1 + s * x))
+    fixed = copies == 2 * n
+    history = SizeHistory.constant(n)
+    both = _times_above(paths(2000, Sweep(0, s=s, start_frequency=frequency), history), frequency)
+    stood = _times_above(paths(2000, Sweep(0, s=0, final_frequency=frequency), history), frequency)
+    error = np.hypot(both.std(axis=0), stood.std(axis=0)) / np.sqrt(len(both))
+    expected = np.array([lasted[fixed].mean(), above[fixed].mean()])
+    assert (error < 0.04 * expected).all()
+    assert np.abs(both.mean(axis=0) - stood.mean(axis=0) - expected) == pytest.approx(0, abs=3 * error.max())
+
+
+def _times_above(drawn, frequency):
+    """Generations of each path, and of these the ones above a frequency (path, 2)."""
+    return np.array([(times[-1] - times[0], np.diff(times)[x > frequency].sum()) for times, x, _ in drawn])
+
+
+def test_neutrality_lasts_as_long_as_the_allele_stood():
     # what follows is neutral: its mean duration is that of an allele which stands at this frequency
     frequency, sweep = 0.05, Sweep(0, s=0.05, start_frequency=0.05)
     stood = []
