@@ -230,7 +230,26 @@ def performance_section(run: Run) -> dict[str, Any]:
         "pairs": [row for row in pairs if row["a"] == run.method],
         "other_pairs": [row for row in pairs if row["a"] != run.method],
         "cost": _cost_rows(run),
+        "adaptation": _adaptation(run),
     }
+
+
+def _adaptation(run: Run) -> dict[str, Any]:
+    """What adaptation to real windows did, in words and with and without it; nothing where there was none."""
+    found = run.metrics.get("adaptation") or {}
+    if not found:
+        return {}
+    area, test = found.get("area") or {}, found["test"]
+    rows = [
+        (
+            label,
+            metric_cell(area.get(name)),
+            figure(test[name], 3),
+            duration((found.get("cpu_seconds") or {}).get(name)),
+        )
+        for name, label in (("without", "simulations alone"), ("adapted", "adapted to real windows"))
+    ]
+    return {"text": str(found.get("text") or ""), "metric": metric_name(str(test["metric"])), "rows": rows}
 
 
 def _view_rows(run: Run) -> dict[str, Any]:

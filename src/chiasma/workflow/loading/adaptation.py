@@ -81,7 +81,7 @@ def load_real(config: Config, inputs: Mapping[str, Any], target: Target, *, seed
     order = np.argsort(data.columns["start"], kind="stable")
     data = data.take(order)
     data = replace(data, x=kept(data.x, None, executor="serial", workers=1))  # type: ignore[arg-type]
-    split = _divide(data, config, where=path)
+    split = divide_real(data, config, where=path)
     if (found := split.sizes().get("train", 0)) < (wanted := settings.training.batch_size):
         raise InsufficientDataError(
             "fewer real windows than a minibatch",
@@ -93,7 +93,7 @@ def load_real(config: Config, inputs: Mapping[str, Any], target: Target, *, seed
     return data, split
 
 
-def _divide(data: Dataset, config: Config, *, where: str) -> Split:
+def divide_real(data: Dataset, config: Config, *, where: str) -> Split:
     """The last windows to measure by; those before them that do not reach into them to adapt to."""
     share, (start, end) = cast(Any, config).adaptation.held_out, _reach(data, config)
     n = len(data)
