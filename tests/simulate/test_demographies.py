@@ -184,7 +184,7 @@ def test_what_cannot_be_simulated_says_why(tmp_path):
         MODELS["im"].complete({"Tsplit": 4})
     with pytest.raises(UsageError, match="not a finite number"):
         MODELS["im"].complete({"mig": math.nan})
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="no such demes file"):
         find_model(str(tmp_path / "absent.yaml"))
     with pytest.raises(UsageError, match="did you mean 'const'"):
         find_model("cnst")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from chiasma.core.errors import InputError, InsufficientDataError, UsageError
+from chiasma.core.errors import FormatError, InputError, InsufficientDataError, UsageError
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.shic import examples
 from chiasma.methods.population.shic.config import tiny
@@ -107,6 +107,22 @@ def test_histories_come_from_a_demes_file(tmp_path):
         history_of(SweepDesign(demes=str(path), deme="C"))
     with pytest.raises(InputError, match="no such demes file"):
         history_of(SweepDesign(demes=str(tmp_path / "none.yaml")))
+
+
+def test_demes_files_that_sweeps_cannot_follow(tmp_path):
+    path = tmp_path / "one.yaml"
+    for rate in ("selfing_rate", "cloning_rate"):
+        path.write_text(f"time_units: generations\ndemes:\n- {{name: A, epochs: [{{start_size: 500, {rate}: 0.5}}]}}\n")
+        with pytest.raises(InputError, match=r"one\.yaml: deme A: sweeps are simulated under random mating") as caught:
+            history_of(SweepDesign(demes=str(path)))
+        assert f"{rate} 0.5" in str(caught.value)
+        path.unlink()
+    path.write_text("time_units: generations\ndemes: [\n")
+    with pytest.raises(FormatError, match="not a demes model"):
+        history_of(SweepDesign(demes=str(path)))
+    path.write_text("time_units: generations\ndemes:\n- {name: A, epochs: [{start_size: 500, end_time: 9}]}\n")
+    with pytest.raises(InputError, match="no deme is alive today"):
+        history_of(SweepDesign(demes=str(path)))
 
 
 def test_regions_wear_masks_of_the_genome(tmp_path):

@@ -135,7 +135,11 @@ def demography_of(model: Model, values: Values | None = None) -> Any:
             where=model.name,
             got=error,
             expected="a demes model with constant or exponential epochs, without selfing and cloning",
-            do="check these values: " + ", ".join(f"{name}={value:g}" for name, value in complete.items()),
+            do=(
+                "check these values: " + ", ".join(f"{name}={value:g}" for name, value in complete.items())
+                if complete
+                else "change what is named in a copy of the model"
+            ),
         ) from error
 
 
@@ -204,14 +208,24 @@ def read_model(path: Path | str) -> Model:
         InputError: no such file, a prior without range or with a path that is not in the file.
         FormatError: not a demes model.
     """
+    graph = read_graph(path)
+    return graph_model(graph, Path(path).stem, source=str(path), priors=graph.metadata.get("priors", {}))
+
+
+def read_graph(path: Path | str) -> Any:
+    """The demes.Graph of a YAML file.
+
+    Raises:
+        InputError: no such file.
+        FormatError: not a demes model.
+    """
     demes = require_module("demes", extra="population")
     if not Path(path).is_file():
-        raise InputError("no such file", where=path, do="check the path")
+        raise InputError("no such demes file", where=path, do="check the path")
     try:
-        graph = demes.load(str(path))
+        return demes.load(str(path))
     except Exception as error:
         raise FormatError("not a demes model", where=path, got=error, expected="demes YAML") from error
-    return graph_model(graph, Path(path).stem, source=str(path), priors=graph.metadata.get("priors", {}))
 
 
 def graph_model(graph: Any, name: str, *, source: str, priors: Mapping[str, Mapping[str, Any]] | None = None) -> Model:

@@ -23,6 +23,7 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated, Simulator
 from chiasma.io.masks import read_mask
 from chiasma.io.trees import from_tree_sequence
+from chiasma.simulate.demographies import read_graph
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
 from chiasma.stats.popgen.features import WINDOWS, Statistics, summarise_region
 
@@ -153,23 +154,23 @@ def history_of(design: SweepDesign) -> SizeHistory:
     """The sizes of the population.
 
     Raises:
-        InputError: the demes file cannot be read, or its deme has a history under which sweeps are not simulated.
+        InputError: no such file, or its deme has a history under which sweeps are not simulated.
+        FormatError: not a demes model.
     """
     if design.demes:
-        if not Path(design.demes).is_file():
-            raise InputError("no such demes file", where=design.demes, do="check the path")
-        return _from_demes(design.demes, design.deme, Path(design.demes).stat().st_mtime_ns)
+        changed = Path(design.demes).stat().st_mtime_ns if Path(design.demes).is_file() else 0
+        return _from_demes(design.demes, design.deme, changed)
     return SizeHistory(np.array(design.sizes), np.array(design.starts))
 
 
 @lru_cache(maxsize=8)
 def _from_demes(path: str, deme: str, changed: int) -> SizeHistory:
     del changed  # a file that was changed is read again
-    demes = require_module("demes", extra="population")
-    graph = demes.load(path)
+    graph = read_graph(path)
     today = [one.name for one in graph.demes if one.end_time == 0]
     if not deme and len(today) != 1:
-        raise InputError("several demes are alive today", where=path, got=", ".join(today), do="name one: --deme NAME")
+        number = "several demes are" if today else "no deme is"
+        raise InputError(f"{number} alive today", where=path, got=", ".join(today), do="name one: --deme NAME")
     return SizeHistory.from_demes(graph, deme or today[0], source=path)
 
 

@@ -49,7 +49,7 @@ class SizeHistory:
             source: the file, for messages.
 
         Raises:
-            InputError: the line meets what a sweep cannot be simulated under: gene flow, several ancestors.
+            InputError: the line meets what a sweep cannot be simulated under: gene flow, several ancestors, selfing.
         """
         epochs: list[tuple[float, float]] = []
         name = deme
@@ -111,6 +111,13 @@ class SizeHistory:
 
 def _steps(epoch: Any, until: float, steps: int, *, where: str) -> list[tuple[float, float]]:
     """Start and size of the constant parts of an epoch, the latest first."""
+    if epoch.selfing_rate or epoch.cloning_rate:
+        raise InputError(
+            "sweeps are simulated under random mating",
+            where=where,
+            got=f"selfing_rate {epoch.selfing_rate:g}, cloning_rate {epoch.cloning_rate:g}",
+            expected="0 of both",
+        )
     begin = max(epoch.end_time, until)
     if epoch.size_function == "constant":
         return [(begin, epoch.start_size)]
