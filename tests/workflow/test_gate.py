@@ -1,12 +1,15 @@
 """Genotypes with masks, ancestral alleles and maps through the verbs, and the gate beside their predictions."""
 
 import json
+import shutil
+from html import unescape
 
 import numpy as np
 import pytest
 
 from chiasma.core.errors import InputError, InsufficientDataError, MismatchError, UsageError
 from chiasma.methods.population.shic.config import tiny as sweeps
+from chiasma.report.page import write_report
 from chiasma.workflow.fitted import load_fitted
 from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.loading.masks import mask_of_fit, mask_remarks
@@ -64,6 +67,30 @@ def test_the_gate_stands_beside_the_predictions(world, capsys):
     assert "Does not fit." in page and page.count("<svg") >= 2 and "tajima_d" in page
     run(world, "fits.trees")
     assert gate(world)["area"]["value"] < found["area"]["value"]
+
+
+def test_the_run_keeps_what_was_compared_and_its_report_says_it(world):
+    run_folder = world / "kept"
+    shutil.copytree(world / "run", run_folder)
+    shutil.rmtree(run_folder / "gates", ignore_errors=True)
+    write_report(run_folder)
+    page = (run_folder / "report.html").read_text()
+    assert "No data were compared with the simulations of this run" in page and "Anything of real data" in page
+    for _ in range(2):  # the same data again are the same comparison
+        predict(run_folder, {"input": world / "odd.trees"})
+    predict(run_folder, {"input": world / "odd.trees", "region": "1:1-150000"}, output=world / "few.tsv")
+    records = [json.loads(path.read_text()) for path in sorted((run_folder / "gates").iterdir())]
+    found = {record["data"].get("region", "all"): record for record in records}
+    assert sorted(found) == ["1:1-150000", "all"]
+    assert {**json.loads((world / "few.gate.json").read_text()), "data": found["1:1-150000"]["data"]} in records
+    write_report(run_folder)
+    page = unescape((run_folder / "report.html").read_text())
+    assert "No data were compared" not in page and "Anything of real data" not in page
+    assert "<h3>odd.trees: does not fit</h3>" in page and found["all"]["text"] in page
+    assert "<h3>odd.trees, region 1:1-150000: too few windows to say</h3>" in page
+    assert "That its test figures hold for odd.trees: the simulations do not fit." in page
+    assert 'id="figure-told_apart_1"' in page and 'id="figure-told_apart_2"' not in page
+    assert (run_folder / "figures" / "shifted_1.csv").is_file()
 
 
 def test_few_windows_say_nothing(world):

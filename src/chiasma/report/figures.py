@@ -22,6 +22,7 @@ from chiasma.plot.style import save_figure
 from chiasma.plot.training import size_curve, training_curves
 from chiasma.report.examples import Answers, answers
 from chiasma.report.explanations import example_logos
+from chiasma.report.gate import gate_figures
 from chiasma.report.load import Run
 from chiasma.report.words import is_number, metric_name
 
@@ -30,7 +31,7 @@ EXPLAINED = "shares_of_variance"
 
 
 def draw_figures(run: Run) -> dict[str, list[Figure]]:
-    """Figures by section of the report: performance, slices, training, audit, uncertainty, explain."""
+    """Figures by section of the report: performance, slices, training, audit, uncertainty, gates, explain."""
     found = answers(run)
     drawn = {
         "performance": [
@@ -42,6 +43,7 @@ def draw_figures(run: Run) -> dict[str, list[Figure]]:
         "training": [training_curves(run.log)] if len(run.log) > 1 else [],
         "audit": list(_sufficiency(run)),
         "uncertainty": list(_uncertainty(run, found)),
+        "gates": gate_figures(run),
         "explain": [
             *example_logos(run),
             *_profile(run),

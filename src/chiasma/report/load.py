@@ -42,6 +42,8 @@ class Run:
         split: columns of split.parquet (example,).
         log: one mapping an epoch.
         explain: tables of explain/*.tsv by stem, each a list of rows; `notes` are explain/notes.json.
+        gates: what `predict` left in gates/*.json: how real data compare with the simulations of the fit.
+        keeps_simulations: whether there are simulations that data can be compared with.
         absent: names of the files that are not there.
     """
 
@@ -58,6 +60,8 @@ class Run:
     log: list[dict[str, Any]] = field(default_factory=list)
     explain: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    keeps_simulations: bool = False
     citations: str = ""
     absent: tuple[str, ...] = ()
 
@@ -146,6 +150,8 @@ def read_run(path: Path | str) -> Run:
         log=_lines(path / "log.jsonl"),
         explain={file.stem: read_table(file) for file in sorted(explain.glob("*.tsv"))},
         notes=_json(explain / "notes.json"),
+        gates=sorted(map(_json, (path / "gates").glob("*.json")), key=lambda one: sorted(one["data"].items())),
+        keeps_simulations=(path / "simulations.safetensors").is_file(),
         citations=_text(path / "citations.bib"),
         absent=tuple(name for name in FILES if name not in present),
     )

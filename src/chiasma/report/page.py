@@ -12,6 +12,7 @@ from chiasma.report.dome import dome
 from chiasma.report.examples import worst_errors
 from chiasma.report.explanations import explain_section
 from chiasma.report.figures import draw_figures, save_figures
+from chiasma.report.gate import gate_section
 from chiasma.report.inline import Plate, data_uri, picture, plate
 from chiasma.report.load import Run, read_run
 from chiasma.report.methods_text import bibliography, cited, methods_paragraph
@@ -89,6 +90,7 @@ def _context(run: Run, plates: dict[str, list[Plate]], others: list[Plate]) -> d
         "performance": performance_section(run),
         "uncertainty": uncertainty_section(run),
         "errors": worst_errors(run),
+        "gates": gate_section(run, plates.get("gates", [])),
         "explain": explain_section(run),
         "provenance": provenance_section(run),
         "methods": methods_paragraph(run),

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from chiasma.metrics.score import LOWER_IS_BETTER, SPOKEN
 from chiasma.report.load import Run
+from chiasma.stats.misspecification import FITS
 
 MEANING = {
     "auroc": "chance that a positive scores above a negative; 0.5 is guessing",
@@ -163,7 +164,20 @@ def may_not_claim(run: Run) -> list[str]:
         claims.append("That the method beats a simple one: no comparison was recorded.")
     if not run.audit:
         claims.append("That the test part is free of leakage: no audit was recorded.")
+    if run.keeps_simulations and not run.gates:
+        claims.append("Anything of real data: none were compared with the simulations that it learnt from.")
+    for record in run.gates:
+        if record["verdict"] != FITS:
+            meaning = sentence(record["text"]).partition(":")[0]
+            claims.append(f"That its test figures hold for {data_compared(record)}: {meaning[0].lower()}{meaning[1:]}.")
     return claims
+
+
+def data_compared(record: Mapping[str, Any]) -> str:
+    """Which data a gate compared with simulations: the file, then all else that was told of it."""
+    named = dict(record.get("data") or {})
+    first = next((key for key in ("input", "genotypes") if key in named), next(iter(named), ""))
+    return ", ".join([str(named.pop(first, "data")), *(f"{key} {value}" for key, value in named.items())])
 
 
 def flatten(values: Mapping[str, Any], *, prefix: str = "") -> list[tuple[str, str]]:

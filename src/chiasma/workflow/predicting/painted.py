@@ -67,7 +67,7 @@ def predict_located(
     for remark in remarks:
         _say(remark)
     likest = min(shares, key=lambda name: abs(shares[name] - usual))
-    _gate(model, fitted, data, scores, likest, output=output, seed=seed)
+    _gate(model, fitted, data, scores, {**given, "painted": likest}, output=output, seed=seed)
     found, uncalled = _intervals(config, data, scores)
     skips = list(data.skips)
     if uncalled:
@@ -121,19 +121,20 @@ def _usual_share(model: Any, config: Any) -> float:
 
 
 def _gate(
-    model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, source: str, *, output: Any, seed: int
+    model: Any, fitted: Fitted, data: Dataset, scores: np.ndarray, inputs: dict[str, Any], *, output: Any, seed: int
 ) -> None:
-    """Whether windows painted by a source look like the simulations, and the best intervals' scores survive that.
+    """Whether windows painted by one source look like the simulations, and the best intervals' scores survive that.
 
-    A model in memory has no folder that would keep simulations.
+    `inputs` are those of predict and, as `painted`, the source. A model in memory has no folder that would keep simulations.
     """
     from chiasma.workflow.predicting.gate import pass_gate
 
     if not isinstance(model, (str, Path)):
         return
-    rows = np.flatnonzero(data.columns["source"] == source)
+    rows = np.flatnonzero(data.columns["source"] == inputs["painted"])
     best = np.array([best_interval(scores[row]).score for row in rows])
-    pass_gate(model, fitted, data.take(rows), np.column_stack([1 - best, best]), output=output, seed=seed)
+    both = np.column_stack([1 - best, best])
+    pass_gate(model, fitted, data.take(rows), both, inputs=inputs, output=output, seed=seed)
 
 
 def _intervals(config: Any, data: Dataset, scores: np.ndarray) -> tuple[list[Found], int]:

@@ -103,7 +103,7 @@ def predict(
     if isinstance(fitted, Fitted) and fitted.method.card.data == "simulations":
         from chiasma.workflow.predicting.gate import pass_gate
 
-        pass_gate(model, fitted, data, scores, output=output, seed=seed)
+        pass_gate(model, fitted, data, scores, inputs=inputs, output=output, seed=seed)
     columns |= scan_columns(fitted, data, scores)
     if output is not None and output_suffix(output) in CONTAINERS:
         return _written(fitted, data, columns, output), data.skips
