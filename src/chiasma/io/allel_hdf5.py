@@ -48,8 +48,8 @@ def read_allel_hdf5(
         rules: which sites to keep.
 
     Raises:
-        FormatError: not HDF5, or without these arrays, or not sorted. MismatchError: no such contig or sample.
-        InputError: several contigs and no region. InsufficientDataError: no site is left.
+        FormatError: not HDF5, without these arrays, not sorted, or of mixed ploidy. InputError: several contigs and no
+            region. MismatchError: no such contig or sample. InsufficientDataError: no site is left.
     """
     h5py = require_module("h5py", extra="population")
     if not Path(path).is_file():
@@ -73,7 +73,7 @@ def read_allel_hdf5(
         start = wanted.start if wanted else 0
         end = wanted.end if wanted and wanted.end is not None else int(positions[-1]) + 1
         low, high = (int(rows[0] + place) for place in np.searchsorted(positions, [start, end]))
-        sites = SiteColumns(path, chosen, rules, contig=contig, ploidy=genotypes.shape[2])
+        sites = SiteColumns(path, chosen, rules, contig=contig, ploidy=genotypes.shape[2], padded=True)
         for begin in range(low, high, _SITES_AT_ONCE):
             block = slice(begin, min(begin + _SITES_AT_ONCE, high))
             _take(sites, group, block, phased=phased)

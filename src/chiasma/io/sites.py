@@ -272,6 +272,10 @@ def code_column(genotypes: np.ndarray, alternative: int) -> np.ndarray:
     return np.where(genotypes < 0, -1, genotypes == alternative).astype(np.int8)
 
 
+ABSENT = -2
+"""An allele that a sample does not have, being of lower ploidy than others."""
+
+
 @dataclass
 class SiteColumns:
     """The columns of one contig, as a reader of genotypes collects them site by site.
@@ -281,7 +285,8 @@ class SiteColumns:
         chosen: the samples kept.
         rules: which sites become columns.
         contig: its name.
-        ploidy: alleles of each sample.
+        ploidy: alleles of each sample; 0 until a site tells.
+        padded: whether the file writes alleles that a sample does not have as missing ones (scikit-allel).
         n_unphased: heterozygous genotypes without a known phase, in the columns.
         named: whether the alleles that sites are judged by are those of the file, and not stand-ins.
         contig_length: bases of the whole contig, or None where the file does not say.
@@ -293,6 +298,7 @@ class SiteColumns:
     rules: SiteRules
     contig: str = ""
     ploidy: int = 0
+    padded: bool = False
     n_unphased: int = 0
     named: bool = True
     contig_length: int | None = None
@@ -314,6 +320,48 @@ class SiteColumns:
             self._tally.add(reason, f"{self.contig}:{position + 1}")
         return wanted
 
+    def same_ploidy(self, genotypes: np.ndarray, where: object) -> np.ndarray:
+        """Alleles of the samples kept, ABSENT where one has fewer, as (sample, ploidy); -1 stays missing.
+
+        Raises:
+            FormatError: samples of different ploidy, or sites.
+        """
+        width, absent = genotypes.shape[1], genotypes == ABSENT
+        if absent.any():
+            numbers = (~absent).sum(axis=1)
+            # "." alone stands for a missing genotype of any ploidy
+            told = (numbers > 1) | (genotypes >= 0).any(axis=1)
+            width = int(numbers[told].max()) if told.any() else width
+            if (odd := told & (numbers < width)).any():
+                self._refuse_ploidy(odd, where)
+            genotypes = np.where(absent, -1, genotypes)[:, :width]
+        self.ploidy = self.ploidy or width
+        if width == self.ploidy:
+            return genotypes
+        if (genotypes >= 0).any():
+            self._refuse_ploidy(np.ones(len(genotypes), bool), where)
+        return np.full((len(genotypes), self.ploidy), -1)
+
+    def _refuse_ploidy(self, odd: np.ndarray, where: object) -> None:
+        raise FormatError(
+            "samples of different ploidy",
+            where=where,
+            got=f"another number of alleles in {list_some(self.chosen.names[odd], most=3)}",
+            expected="one ploidy",
+            do="keep the samples of one ploidy with --samples, or a region where all have the same",
+        )
+
+    def _unpad(self, alleles: np.ndarray) -> np.ndarray:
+        """Alleles (haplotype, site) of haploids written as diploids without a second allele; else as they are."""
+        called = (alleles >= 0).reshape(-1, self.ploidy, alleles.shape[1])
+        short = (called[:, 0].sum(axis=1) > 1) & ~called[:, 1:].any(axis=(1, 2))
+        if not short.any():
+            return alleles
+        if not short.all():
+            self._refuse_ploidy(short, self.where)
+        step, self.ploidy, self.n_unphased = self.ploidy, 1, 0
+        return alleles[::step]
+
     def add(self, genotypes: np.ndarray, position: int, *, wanted: tuple[int, ...], unphased: int) -> None:
         """Take the site judged last: allele indices (sample, ploidy) of the samples kept, -1 missing, and the unphased
         among them."""
@@ -330,7 +378,7 @@ class SiteColumns:
         """The haplotypes of the region from `start` to `end`.
 
         Raises:
-            InsufficientDataError: no site was taken.
+            InsufficientDataError: no site was taken. FormatError: samples of different ploidy.
         """
         left_out = self._tally.skips()
         if not self._columns:
@@ -341,8 +389,11 @@ class SiteColumns:
                 expected="one site or more",
                 do="check the region, and what was left out",
             )
+        alleles = np.ascontiguousarray(np.stack(self._columns).T)
+        if self.padded and self.ploidy > 1:
+            alleles = self._unpad(alleles)
         haplotypes = Haplotypes(
-            alleles=np.ascontiguousarray(np.stack(self._columns).T),
+            alleles=alleles,
             positions=np.array(self.positions, np.float64),
             start=float(start),
             end=float(end),

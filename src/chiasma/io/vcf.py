@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chiasma.core.errors import FormatError, InputError, MismatchError, list_some
+from chiasma.core.errors import FormatError, InputError, MismatchError
 from chiasma.io.sites import (
+    ABSENT,
     HaplotypeRead,
     Region,
     SampleTable,
@@ -228,34 +229,11 @@ class _Reader:
         if parsed is None:
             parsed = _slow_genotypes(format_, text, len(self.header.samples), where)
         genotypes, slashed = (table[self.sites.chosen.index] for table in parsed)
-        absent = genotypes == _ABSENT
-        if absent.any():
-            short = absent.any(axis=1)
-            whole = genotypes[~short]
-            # "." alone stands for a missing genotype of any ploidy
-            unclear = short & (np.where(genotypes == _ABSENT, -1, genotypes) >= 0).any(axis=1)
-            if unclear.any() and (len(whole) or len(set((genotypes != _ABSENT).sum(axis=1).tolist())) > 1):
-                self._mixed(unclear, where)
-            genotypes = np.where(genotypes == _ABSENT, -1, genotypes)
-        if not self.sites.ploidy:
-            self.sites.ploidy = genotypes.shape[1]
-        if genotypes.shape[1] != self.sites.ploidy:
-            if (genotypes >= 0).any():
-                self._mixed(np.ones(len(genotypes), bool), where)
-            genotypes = np.full((len(genotypes), self.sites.ploidy), -1)
+        genotypes = self.sites.same_ploidy(genotypes, where)
         if not slashed.any():  # the usual case, and reductions over two alleles a sample are dear
             return genotypes, 0
         unphased = slashed & (genotypes != genotypes[:, :1]).any(axis=1)
         return genotypes, int(unphased.sum())
-
-    def _mixed(self, odd: np.ndarray, where: str) -> None:
-        raise FormatError(
-            "samples of different ploidy",
-            where=where,
-            got=f"another number of alleles in {list_some(self.sites.chosen.names[odd], most=3)}",
-            expected="one ploidy",
-            do="keep the samples of one ploidy with --samples, or a region where all have the same",
-        )
 
     def finish(self) -> HaplotypeRead:
         """The haplotypes read."""
@@ -270,9 +248,6 @@ class _Reader:
         if last >= end:
             raise MismatchError("a site beyond the end of the contig", where=self.path, got=last + 1, expected=end)
         return self.sites.read(start=start, end=end)
-
-
-_ABSENT = -2
 
 
 def _fast_genotypes(text: bytes, n_samples: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -292,7 +267,7 @@ def _fast_genotypes(text: bytes, n_samples: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _slow_genotypes(format_: bytes, text: bytes, n_samples: int, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Genotypes of any form, one by one; alleles a sample lacks (lower ploidy) are _ABSENT."""
+    """Genotypes of any form, one by one; alleles a sample lacks (lower ploidy) are ABSENT."""
     keys = format_.split(b":")
     if b"GT" not in keys:
         raise FormatError("no genotypes (GT)", where=where, got=format_.decode(), expected="GT in the FORMAT column")
@@ -305,7 +280,7 @@ def _slow_genotypes(format_: bytes, text: bytes, n_samples: int, where: str) -> 
         values = cell.split(b":")
         parts.append(values[place] if place < len(values) else b".")
     alleles = [re.split(rb"[|/]", part) for part in parts]
-    table = np.full((n_samples, max(map(len, alleles))), _ABSENT, np.int64)
+    table = np.full((n_samples, max(map(len, alleles))), ABSENT, np.int64)
     try:
         for row, names in enumerate(alleles):
             table[row, : len(names)] = [-1 if name == b"." else int(name) for name in names]

@@ -11,6 +11,7 @@ import numpy as np
 
 from chiasma.core.errors import FormatError, InputError
 from chiasma.io.sites import (
+    ABSENT,
     HaplotypeRead,
     Region,
     SampleTable,
@@ -30,20 +31,25 @@ def read_vcf_zarr(
     populations: Sequence[str] | None = None,
     rules: SiteRules = SiteRules(),  # noqa: B008
 ) -> HaplotypeRead:
-    """Read one contig, or a part of it, of a VCF Zarr store; arguments and errors as `read_vcf`."""
+    """Read one contig, or a part of it, of a VCF Zarr store; arguments and errors as `read_vcf`.
+
+    scikit-allel's layout writes the second allele of a haploid as missing: see `SiteColumns.padded`.
+    """
     store = _open(path)
     chosen = choose_samples(store.samples, samples=samples, populations=populations, where=path)
     contig, low, high, start, end = _slice(store, parse_region(region), path)
-    sites = SiteColumns(path, chosen, rules, contig, ploidy=store.genotypes.shape[2])
+    sites = SiteColumns(path, chosen, rules, contig, padded=store.phased is None)
     for offset, genotypes, phased, alleles in _blocks(store, low, high):
         genotypes = genotypes[:, chosen.index]
-        heterozygous = (genotypes != genotypes[:, :, :1]).any(axis=2)
+        absent = genotypes == ABSENT
+        heterozygous = ((genotypes != genotypes[:, :, :1]) & ~absent).any(axis=2)
         loose = (heterozygous & ~phased[:, chosen.index]).sum(axis=1)
         for row in range(len(genotypes)):
             position = int(store.positions[offset + row])
             names = [str(allele) for allele in alleles[row] if str(allele)]
             if wanted := sites.judge(names, position, passed=bool(store.passed[offset + row])):
-                sites.add(genotypes[row], position, wanted=wanted, unphased=int(loose[row]))
+                calls = sites.same_ploidy(genotypes[row], f"{path}, {contig}:{position + 1}")
+                sites.add(calls, position, wanted=wanted, unphased=int(loose[row]))
     last = sites.positions[-1] if sites.positions else -1
     sites.contig_length = store.lengths.get(contig)
     return sites.read(start=start, end=max(end, last + 1))
