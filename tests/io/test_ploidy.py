@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ FEMALES, MALES = (
 )
 
 
-def write_vcf(path: Path, samples: dict[str, tuple[str, ...]]) -> Path:
+def write_vcf(path: Path, samples: Mapping[str, tuple[str, ...]]) -> Path:
     head = ["##fileformat=VCFv4.2", "##contig=<ID=X,length=100>"]
     head += ['##FORMAT=<ID=GT,Number=1,Type=String,Description="G">']
     head += ["\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])]
