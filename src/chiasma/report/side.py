@@ -43,7 +43,7 @@ def write_side_by_side(runs: Sequence[Path | str], output: Path | str) -> Path:
     undivided = bool(comparison) and all((run.provenance.get("split") or {}).get("kind") == "none" for run in found)
     head, _, rest = str(comparison.get("verdict") or "").partition(". ")
     text = template("side_by_side.html").render(
-        title=" and ".join(names) if len(names) <= 3 else f"{len(names)} runs",
+        title=f"{' and '.join(names) if len(names) <= 3 else f'{len(names)} runs'} side by side",
         verdict=head + ("." if rest else ""),
         rest=rest,
         primary=metric_name(found[0].primary),

@@ -125,7 +125,8 @@ def _gate(
 ) -> None:
     """Whether windows painted by one source look like the simulations, and the best intervals' scores survive that.
 
-    `inputs` are those of predict and, as `painted`, the source. A model in memory has no folder that would keep simulations.
+    `inputs` are those of predict and, as `painted`, the source. A model in memory has no folder that would keep
+    simulations.
     """
     from chiasma.workflow.predicting.gate import pass_gate
 
