@@ -69,11 +69,24 @@ def test_pictures_and_columns_are_of_the_same_tracts():
     assert batch["site"][7].item() == pytest.approx(examples.draw(config, 1, 7)[0] / config.length * config.columns)
 
 
+def test_a_pass_asks_for_its_simulations_together(monkeypatch):
+    data, config = examples.example(1), tiny()
+    task, asked = make_task(config, data, None), []
+    task.parts["train"] = np.arange(40)
+    take = type(data.x).take
+    monkeypatch.setattr(type(data.x), "take", lambda x, index: asked.append(len(index)) or take(x, index))
+    first, second = task.batches("train", 5, 1), task.batches("train", 5, 1)
+    together = [(a["statistics"], b["statistics"]) for a, b in zip(first, second)]  # two who read at once
+    assert asked == [40, 24] and len(together) == 3 and all(torch.equal(a, b) for a, b in together)
+    again = [batch["statistics"] for batch in task.batches("train", 5, 1)]
+    assert asked == [40, 24, 0] and all(torch.equal(a, b) for (a, _), b in zip(together, again, strict=True))
+
+
 def test_a_chromosome_read_from_its_other_end_has_its_site_there():
     data, config = examples.example(1), tiny()
     task = make_task(config, data, None)
     task.parts["train"] = np.arange(48)
-    straight = [task._rows(np.array([row]))[0] for row in range(48)]
+    straight = list(task._rows(np.arange(48)))
     turned = 0
     for batch in task.batches("train", 5, 2):
         for values, site in zip(batch["statistics"].numpy(), batch["site"].tolist()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,25 +82,35 @@ class PaintedTask:
         turned = rng.random(len(index)) < 0.5 if training and self.config.mirror else np.zeros(len(index), bool)
         name = "pixels" if self.config.network == "detector" else "statistics"
         size = self._size(part)
+        encoded = self._rows(index)
         for begin in range(0, len(index), size):
             rows, turn = index[begin : begin + size], turned[begin : begin + size]
-            encoded = self._rows(rows)
-            batch = {name: torch.from_numpy(np.stack([self._turn(x) if t else x for x, t in zip(encoded, turn)]))}
+            values = np.stack(
+                [self._turn(x) if t else x for x, t in zip(islice(encoded, len(rows)), turn, strict=True)]
+            )
+            batch = {name: torch.from_numpy(values)}
             if self._site is not None:
                 site = np.where(turn, self.config.columns - self._site[rows], self._site[rows])
                 batch["site"] = torch.from_numpy(site)
             yield batch
 
-    def _rows(self, rows: np.ndarray) -> list[np.ndarray]:
-        missing = [int(row) for row in rows if int(row) not in self._encoded]
-        for row, example in zip(missing, self.x.take(np.array(missing, np.int64))):
-            self._encoded[row] = self._encode(example)
-        found = [self._encoded[int(row)] for row in rows]
+    def _rows(self, index: np.ndarray) -> Iterator[np.ndarray]:
+        """Examples encoded, each read once; those to be simulated are asked for together, not batch by batch."""
+        absent = [row for row in index.tolist() if row not in self._encoded]
+        made = zip(absent, self.x.take(np.array(absent, np.int64)))
+        for row in index.tolist():
+            while row not in self._encoded:  # of two who read at once, the other may have encoded some of these
+                place, example = next(made)
+                if place not in self._encoded:
+                    self._encoded[place] = self._encode(example)
+            yield self._opened(self._encoded[row])
+
+    def _opened(self, encoded: np.ndarray) -> np.ndarray:
+        """Statistics as they are; pixels of bit planes, 1 of the source, -1 of others, 0 without a call."""
         if self.config.network == "heat-map":
-            return found
-        shape = self.config.haplotypes, self.config.columns
-        bits = [np.unpackbits(one, axis=2, count=shape[1]).astype(np.int8) for one in found]
-        return [one[0] - one[1] for one in bits]
+            return encoded
+        bits = np.unpackbits(encoded, axis=2, count=self.config.columns).astype(np.int8)
+        return bits[0] - bits[1]
 
     def _encode(self, example: dict[str, np.ndarray]) -> np.ndarray:
         """Statistics of the source, or two bit planes: pixels of it, and pixels of others."""
