@@ -27,8 +27,8 @@ class Sweep:
     Attributes:
         position: bases from the start of the region.
         s: advantage of the homozygote; the heterozygote has s/2. (discoal's alpha = 2 N s counts s/2, so its alpha
-            is N s here.) Parents are drawn by fitness over its mean, as forwards: with s = .1 a sweep lasts some 5 %
-            longer than in the limit of weak selection that msprime and discoal simulate.
+            is N s here.) In the limit of weak selection, as in msprime and discoal; forwards, where parents are
+            drawn by fitness over its mean, a sweep with s = .1 lasts some 5 % longer.
         end: generations ago at which the allele reached `final_frequency`.
         final_frequency: 1 for fixation; below it the sweep is partial.
         start_frequency: 0 for a new mutation (hard); else selection began on an allele that stood at this frequency

@@ -73,8 +73,7 @@ def backward_path(
         size = sizes[epoch]
         if x <= 0.5 / size and count > 0 and not (selected and visited):
             break
-        # parents are drawn by fitness over its mean, 1 + s x
-        alpha = size * s / (1.0 + s * x) if selected else 0.0
+        alpha = size * s if selected else 0.0
         # near a bound the step shrinks with the allele that is rare there
         step = _STEP * min(x, 1.0 - x)
         if alpha > 0:
