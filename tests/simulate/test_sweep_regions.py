@@ -4,9 +4,11 @@ from hypothesis import given, settings, strategies as st
 
 from chiasma.core.errors import FormatError, InputError, InsufficientDataError, UsageError
 from chiasma.data.simulated import Simulated
+from chiasma.io.masks import read_mask
 from chiasma.methods.population.shic import examples
 from chiasma.methods.population.shic.config import tiny
 from chiasma.run.simulations import content_key
+from chiasma.simulate.masked import find_stretches
 from chiasma.simulate.sweep_regions import (
     FIVE,
     NINE,
@@ -136,8 +138,15 @@ def test_regions_wear_masks_of_the_genome(tmp_path):
     assert ((share > 0.55) & (share < 0.65)).all() and mask.problems() == []
     bare, worn = (simulate_region(d, FIVE, "diploid", run_seed=1, index=6)["sites"].sum() for d in (SMALL, design))
     assert 0.4 * bare < worn < 0.8 * bare
+    # a hole in one window: no stretch that has this window whole is drawn, whatever all its bases are
+    path.write_text("chr2\t0\t300000\nchr2\t308000\t700000\n")
+    found = find_stretches(read_mask(path), length=110_000, least=0.25, windows=11)
+    held = [start for start in range(0, 590_001, 10_000) if not start <= 300_000 < start + 110_000]
+    assert found.starts.tolist() == held
+    whole = find_stretches(read_mask(path), length=110_000, least=0.25)
+    assert whole.starts.tolist() == [start * 110_000 for start in range(6)]
     path.write_text("chr2\t10\t2000\n")
-    with pytest.raises(InsufficientDataError, match="no stretch of the mask"):
+    with pytest.raises(InsufficientDataError, match="no stretch to draw"):
         worn_mask(design.replace(mask=str(path), length=110_001), 1, 7)
 
 

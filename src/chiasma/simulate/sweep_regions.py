@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from chiasma.core.checks import require_module
 from chiasma.core.config import Config
-from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.core.errors import InputError
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.dataset import Dataset, Target
@@ -24,6 +24,7 @@ from chiasma.data.simulated import Simulated, Simulator
 from chiasma.io.masks import read_mask
 from chiasma.io.trees import from_tree_sequence
 from chiasma.simulate.demographies import read_graph
+from chiasma.simulate.masked import MaskedStretches, find_stretches
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
 from chiasma.stats.popgen.features import WINDOWS, Statistics, summarise_region
 
@@ -36,7 +37,6 @@ NINE = (
 """Classes of partialS/HIC in its order."""
 LEAST_ACCESSIBLE = 0.25
 """Share of a window's bases that must be accessible, as in diploS/HIC."""
-_MASK_TRIES = 1000
 
 
 class SweepDesign(Config):
@@ -259,7 +259,7 @@ def region_dataset(
 
 
 def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
-    """The mask of a random stretch of the real genome, moved to where simulated regions lie.
+    """The mask of a stretch of the real genome, drawn for an address and moved to where simulated regions lie.
 
     Raises:
         InputError: no such file.
@@ -267,28 +267,11 @@ def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
     """
     if not Path(design.mask).is_file():
         raise InputError("no such mask", where=design.mask, expected="a BED file", do="check the path")
-    mask = _mask(design.mask, Path(design.mask).stat().st_mtime_ns)
-    rng = generator(run_seed, "sweep-region", "mask", index)
-    contigs = [name for name in mask.contigs if mask.ends[name][-1] - mask.starts[name][0] >= design.length]
-    room = np.array([mask.ends[name][-1] - mask.starts[name][0] - design.length + 1 for name in contigs], float)
-    for _ in range(_MASK_TRIES if contigs else 0):
-        name = contigs[int(rng.choice(len(contigs), p=room / room.sum()))]
-        first = float(mask.starts[name][0] + rng.integers(int(room[contigs.index(name)])))
-        edges = first + np.linspace(0, design.length, WINDOWS + 1)
-        if (mask.bases(name, edges) >= LEAST_ACCESSIBLE * design.length / WINDOWS).all():
-            starts, ends = mask.starts[name] - first, mask.ends[name] - first
-            inside = (ends > 0) & (starts < design.length)
-            moved = np.clip(starts[inside], 0, design.length), np.clip(ends[inside], 0, design.length)
-            return Accessibility({"1": moved[0]}, {"1": moved[1]})
-    raise InsufficientDataError(
-        "no stretch of the mask can be worn by a simulated region",
-        where=design.mask,
-        expected=f"{design.length:,.0f} bases, {LEAST_ACCESSIBLE:.0%} of each of {WINDOWS} windows accessible",
-        do="shorten the regions (--sweeps.length), or give the mask of whole chromosomes",
-    )
+    stretches = _stretches(design.mask, Path(design.mask).stat().st_mtime_ns, design.length)
+    return stretches.worn(generator(run_seed, "sweep-region", "mask", index))
 
 
 @lru_cache(maxsize=2)
-def _mask(path: str, changed: int) -> Accessibility:
+def _stretches(path: str, changed: int, length: float) -> MaskedStretches:
     del changed  # a file that was changed is read again
-    return read_mask(path)
+    return find_stretches(read_mask(path), length=length, least=LEAST_ACCESSIBLE, windows=WINDOWS, where=path)

@@ -15,7 +15,7 @@ from chiasma.data.dataset import Dataset, Skip
 from chiasma.data.split import PARTS, Split
 from chiasma.io.masks import read_mask
 from chiasma.run.simulations import kept
-from chiasma.simulate.masked import masked
+from chiasma.simulate.masked import find_stretches, masked
 from chiasma.workflow.loading.haplotypes import LEAST_ACCESSIBLE
 
 FIRST = {name: number * 10**9 for number, name in enumerate(PARTS)}
@@ -74,9 +74,10 @@ def _masked(data: Dataset, config: Config, examples: Any, mask: Path | str) -> D
     """The dataset with sites left out as the mask leaves them out of real windows."""
     length = examples.design(config).length
     digest = content_hash(Path(mask))[:16]
-    x = masked(data.x, read_mask(mask), length=length, least=LEAST_ACCESSIBLE, digest=digest)  # type: ignore[arg-type]
-    stretches = f"one of {len(x.config.starts):,} stretches for each region"
-    return replace(data, x=x, notes={**data.notes, "mask": f"{Path(mask).name}: {stretches}"})
+    stretches = find_stretches(read_mask(mask), length=length, least=LEAST_ACCESSIBLE, where=str(mask))
+    x = masked(data.x, stretches, digest=digest)  # type: ignore[arg-type]
+    told = f"{Path(mask).name}: one of {len(stretches.starts):,} stretches for each region"
+    return replace(data, x=x, notes={**data.notes, "mask": told})
 
 
 def _split(data: Dataset, part: np.ndarray, seed: int) -> Split:
