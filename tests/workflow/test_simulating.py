@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from command_line import call, done
@@ -99,3 +102,26 @@ def test_simulations_on_a_stretch_of_a_genome(tmp_path):
         assert answer.code == 3 and text in answer.err
     answer = call("simulate", "sweep", "--region", "2:20001-30000", *stretch[4:], "-o", tmp_path / "none")
     assert answer.code == 3 and "hides the whole stretch" in answer.err
+
+
+@pytest.mark.parametrize("words", [("demography:const",), ("haplotype-cnn", "--preset", "tiny", "--part", "1/1")])
+def test_a_full_disk_leaves_no_half_of_a_file(tmp_path, monkeypatch, words):
+    """Tree sequences and shards are there whole or not; with room the same command goes on."""
+    pytest.importorskip("msprime")
+    written, real = [], os.fsync
+
+    def full(handle):
+        written.append(handle)
+        if len(written) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(handle)
+
+    command = ("simulate", *words, "-n", 3, "-o", tmp_path / "made")
+    with monkeypatch.context() as patch:
+        patch.setattr("chiasma.core.files.os.fsync", full)
+        answer = call(*command)
+    assert answer.code == 4 and "No space left" in answer.err and "free some space" in answer.err, answer.err
+    (only,) = (path for path in (tmp_path / "made").rglob("*") if path.is_file())
+    assert only.suffix in (".trees", ".zip")
+    done(*command)
+    assert only.exists() and not any(path.name.startswith(".") for path in (tmp_path / "made").rglob("*"))

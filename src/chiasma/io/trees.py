@@ -9,6 +9,7 @@ import numpy as np
 
 from chiasma.core.checks import require_module, require_valid
 from chiasma.core.errors import FormatError, InputError, InsufficientDataError
+from chiasma.core.files import atomic_write
 from chiasma.data.haplotypes import Haplotypes
 from chiasma.io.sites import HaplotypeRead, Region, SiteRules, Tally, alternatives, code_column, parse_region
 
@@ -30,6 +31,16 @@ def load_tree_sequence(path: Path | str) -> Any:
         if isinstance(error, (MemoryError, ImportError)):
             raise
         raise FormatError("not a tree sequence", where=path, got=error, expected="a whole .trees or .tsz") from error
+
+
+def write_trees(path: Path | str, ts: Any) -> None:
+    """Write a tskit.TreeSequence to a .trees file, whole or not at all.
+
+    Raises:
+        RunError: the disk is full or the folder is read-only.
+    """
+    with atomic_write(path, "wb") as handle:
+        ts.dump(handle)
 
 
 def read_trees(

@@ -13,6 +13,7 @@ from chiasma.core.config import Config
 from chiasma.core.errors import UsageError, unknown_name
 from chiasma.core.files import write_json
 from chiasma.core.rng import derive_seed
+from chiasma.io.trees import write_trees
 from chiasma.simulate.stretch import Stretch
 from chiasma.workflow.predicting.predictions import write_table
 
@@ -95,7 +96,7 @@ def simulate_population(
     for index, identity in enumerate(ids):
         trees, values, tracts = one(seed, index)
         trees = trees if stretch is None else stretch.hide(trees)
-        trees.dump(output / f"{identity}.trees")
+        write_trees(output / f"{identity}.trees", trees)
         truth.append(values)
         if tracts is not None:
             write_tracts(output / f"{identity}.tracts.tsv", tracts)

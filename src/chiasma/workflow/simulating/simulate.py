@@ -11,6 +11,7 @@ import numpy as np
 
 from chiasma.core.errors import UsageError
 from chiasma.core.files import write_json
+from chiasma.io.trees import write_trees
 from chiasma.run.simulations import fill
 from chiasma.simulate.stretch import Stretch
 from chiasma.workflow.loading.simulations import load_simulations
@@ -71,7 +72,7 @@ def simulate(
     truth = []
     for index in range(number):
         tree_sequence = examples.tree_sequence(chosen, seed, index)
-        tree_sequence.dump(output / f"{model}-{seed}-{index}.trees")
+        write_trees(output / f"{model}-{seed}-{index}.trees", tree_sequence)
         if hasattr(examples, "called_tracts"):
             write_tracts(output / f"{model}-{seed}-{index}.tracts.tsv", examples.called_tracts(chosen, seed, index))
         truth.append(np.atleast_1d(examples.draw(chosen, seed, index)))
