@@ -1,0 +1,193 @@
+"""`fit --adapt`: real windows through predict's door, what the run and its model say of them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chiasma.core.errors import InsufficientDataError, UsageError
+from chiasma.methods.population.diploshic.config import tiny as tiny_grid
+from chiasma.methods.population.selection_detector.config import tiny
+from chiasma.split.table import read_split
+from chiasma.workflow.comparing.compare import compare
+from chiasma.workflow.fitted import load_fitted
+from chiasma.workflow.fitting.fit import fit, plan
+from chiasma.workflow.fitting.options import FitOptions
+from chiasma.workflow.loading.adaptation import adaptation_remark
+from chiasma.workflow.loading.prepare import prepare
+from chiasma.workflow.predicting.predict import predict
+from command_line import call
+
+msprime = pytest.importorskip("msprime")
+QUIET = {"rivals": False, "explain": False, "executor": "serial", "draws": 100, "seed": 3}
+CONFIG = {"training": {"epochs": 4}}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Genotypes of a population three times as large as the simulated one; a run without and one with them."""
+    folder = tmp_path_factory.mktemp("adapting")
+    ancestry = msprime.sim_ancestry(
+        7, population_size=6_000, sequence_length=1_000_000, recombination_rate=1.25e-8, random_seed=3
+    )
+    trees = msprime.sim_mutations(ancestry, rate=3e-7, random_seed=3)
+    trees.dump(folder / "real.trees")
+    trees.keep_intervals([[0, 500_000]]).rtrim().dump(folder / "short.trees")
+    trees.simplify(trees.samples()[:10]).dump(folder / "few.trees")
+    fit("selection-detector", output=folder / "plain", preset="tiny", config=CONFIG, options=QUIET)
+    adapt(folder)
+    return folder
+
+
+def adapt(folder: Path, *, output: str = "run", real: str = "real.trees", method: str = "selection-detector") -> Any:
+    return fit(method, {"adapt": folder / real}, output=folder / output, preset="tiny", config=CONFIG, options=QUIET)
+
+
+def test_without_adaptation_nothing_changes(world: Path) -> None:
+    """The network that a run with --adapt trains first is that of a run without, to the byte of its weights."""
+    plain, first = (load_fitted(path).model.state_dict() for path in (world / "plain", world / "run" / "without"))
+    adapted = load_fitted(world / "run").model.state_dict()
+    assert list(plain) == list(first) == list(adapted)
+    assert all(np.array_equal(plain[name], first[name]) for name in plain)
+    assert not all(np.array_equal(plain[name], adapted[name]) for name in plain)
+    assert not (world / "plain" / "without").exists()
+    identities = [json.loads((world / name / "run.json").read_text())["identity"] for name in ("plain", "run")]
+    assert "adaptation" not in identities[0]["config"] and "adaptation" in identities[1]["config"]
+    assert len(identities[1]["inputs"]["adapt"]) == 64  # a digest of the windows' file
+
+
+def test_the_run_names_its_windows_and_says_what_adaptation_did(world: Path) -> None:
+    run = world / "run"
+    split = read_split(run / "adaptation.parquet")
+    sizes = split.sizes()
+    assert sizes["train"] >= tiny().training.batch_size and sizes["test"] >= 20 and 0 < sizes["dropped"] < 6
+    spans = [name.split(":")[1].split("-") for name in split.ids.astype(str)]
+    starts, ends = (np.array([float(span[side]) for span in spans]) for side in (0, 1))
+    assert ends[split.where("train")].max() <= starts[split.where("test")].min()
+    provenance = json.loads((run / "provenance.json").read_text())
+    assert provenance["adaptation"]["sizes"] == sizes and provenance["inputs"]["adapt"]["sha256"]
+    found = json.loads((run / "metrics.json").read_text())["adaptation"]
+    assert found["windows"] == sizes["train"] and found["held_out"] == sizes["test"]
+    assert found["digest"] == split.proof["hashes"]["train"]
+    for name in ("without", "adapted"):
+        row = found["area"][name]
+        assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1 and found["cpu_seconds"][name] > 0
+    gap = found["test"]["adapted"] - found["test"]["without"]
+    assert found["test"]["value"] == pytest.approx(gap) and found["test"]["low"] <= gap <= found["test"]["high"]
+    page = (run / "report.html").read_text()
+    assert "Adaptation to real windows" in page and "transductive" in page
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines() if '"epoch"' in line]
+    assert len([row for row in log if row.get("event") == "epoch"]) == 4  # no stop by the simulations' loss
+
+
+def test_predictions_on_these_windows_are_called_transductive(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns, _ = predict(world / "run", {"input": world / "real.trees"})
+    said = capsys.readouterr().err
+    assert "the model was adapted to" in said and "transductive" in said and f"of these {len(columns['id']):,}" in said
+    predict(world / "run", {"input": world / "real.trees", "region": "1:900000-1000000"})
+    assert "none of which overlaps these" in capsys.readouterr().err
+    assert "adaptation" not in load_fitted(world / "run" / "without").meta
+
+
+def test_runs_with_and_without_are_compared_on_the_same_simulations(world: Path) -> None:
+    found = compare([str(world / "plain"), str(world / "run")], output=world / "both", options={"draws": 100})
+    assert {row["a"] for row in found.pairs} | {row["b"] for row in found.pairs} >= {"plain", "run"}
+
+
+def test_a_run_again_is_recognised_and_ends_with_the_same_numbers(world: Path) -> None:
+    assert adapt(world).state == "complete"
+    adapt(world, output="again")
+    for name in ("model.safetensors", "adaptation.parquet"):
+        assert (world / "again" / name).read_bytes() == (world / "run" / name).read_bytes(), name
+    records = [json.loads((world / name / "metrics.json").read_text())["adaptation"] for name in ("again", "run")]
+    assert all(records[0][name] == records[1][name] for name in records[0] if name != "cpu_seconds")
+
+
+def test_grids_are_adapted_against_neutral_simulations(world: Path) -> None:
+    real = msprime.sim_mutations(
+        msprime.sim_ancestry(
+            tiny_grid().sweeps.haplotypes // 2,
+            population_size=5_000,
+            sequence_length=tiny_grid().sweeps.length / 11 * 60,
+            recombination_rate=tiny_grid().sweeps.recombination_rate,
+            random_seed=4,
+        ),
+        rate=tiny_grid().sweeps.mutation_rate,
+        random_seed=4,
+    )
+    real.dump(world / "grids.trees")
+    config = {**CONFIG, "adaptation": {"against": "neutral", "schedule": "constant", "weight": 0.5, "held_out": 0.2}}
+    fit(
+        "diploshic",
+        {"adapt": world / "grids.trees"},
+        output=world / "grids",
+        preset="tiny",
+        config=config,
+        options=QUIET,
+    )
+    found = json.loads((world / "grids" / "metrics.json").read_text())["adaptation"]
+    assert found["against"] == "neutral" and found["weight"] == 0.5 and found["area"] is None
+    assert "too few to say" in found["text"] and found["test"]["metric"] == "balanced_accuracy"
+    facts = load_fitted(world / "grids").meta["adaptation"]
+    assert facts["adapted_to"].startswith("1:0-") and facts["windows"] == found["windows"]
+
+
+def test_windows_that_cannot_be_adapted_to_are_refused(world: Path) -> None:
+    (world / "some.fvec").write_text("")
+    detector, grids = "selection-detector", "diploshic"
+    cases: list[tuple[str, dict[str, Any], dict[str, Any], type[Exception], str]] = [
+        (
+            detector,
+            {"adapt": world / "short.trees"},
+            {"training": {"batch_size": 200}},
+            InsufficientDataError,
+            "minibatch",
+        ),
+        (detector, {"adapt": world / "few.trees"}, {}, InsufficientDataError, "too few haplotypes"),
+        (grids, {"adapt": world / "few.trees"}, {}, InsufficientDataError, "as in training"),
+        (grids, {"adapt": world / "some.fvec"}, {}, UsageError, "which of them overlap"),
+        (
+            detector,
+            {"adapt": world / "real.trees"},
+            {"adaptation": {"region": "1:1-5"}},
+            InsufficientDataError,
+            "no window",
+        ),
+    ]
+    for method, inputs, config, error, words in cases:
+        job = plan(method, inputs, preset="tiny", config=config, options=QUIET)
+        with pytest.raises(error, match=words):
+            prepare(job.method.card, job.config, job.inputs, job.options)
+    for inputs, words in (
+        ({"adapt_samples": world / "real.trees"}, "not given"),
+        ({"adapt": world / "real.trees", "mask": world / "absent.bed"}, "no such file"),
+        ({"adapt": world / "absent.vcf"}, "no such file"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            plan(detector, inputs, preset="tiny")
+    with pytest.raises(UsageError, match="no answer is known"):
+        plan(detector, {"adapt": world / "real.trees"}, preset="tiny", options=FitOptions(tries=3))
+    with pytest.raises(UsageError, match="input of shic"):
+        plan("shic", {"adapt": world / "real.trees"}, preset="tiny")
+
+
+def test_masked_windows_wear_what_simulations_wear(world: Path) -> None:
+    (world / "half.bed").write_text("1\t0\t600000\n")
+    job = plan("selection-detector", {"adapt": world / "real.trees", "mask": world / "half.bed"}, preset="tiny")
+    prepared = prepare(job.method.card, job.config, job.inputs, FitOptions(executor="serial"))
+    assert prepared.real is not None
+    assert prepared.real.dataset.columns["start"].max() < 600_000
+    assert any("mask" in str(skip) for skip in prepared.real.dataset.skips)
+    facts = {"file": "x.vcf", "windows": 9, "adapted_to": "chr1:0-100000"}
+    assert "and 10 of these" in adaptation_remark(facts, prepared.real.dataset, job.config)
+
+
+def test_the_command_line_has_the_flag(world: Path) -> None:
+    answer = call("fit", "selection-detector", "--help")
+    assert "--adapt" in answer.out and "--adaptation.weight" in answer.out and "--adapt-samples" in answer.out
+    dry = call("fit", "selection-detector", "--preset", "tiny", "--adapt", world / "absent.vcf", "--dry-run")
+    assert dry.code == 2 and "no such file" in dry.err
