@@ -72,3 +72,11 @@ def test_samples_of_different_ploidy_are_refused_and_read_one_kind_at_a_time(
     assert females.alleles.tolist() == [[0, 1, -1], [1, 1, 1], [0, 1, 0], [0, 0, 1]]
     assert males.ploidy == 1 and males.phased and males.samples.tolist() == ["m1", "m2"]
     assert males.alleles.tolist() == [[1, 0, -1], [0, 1, 1]]
+
+
+def test_sites_without_any_call_tell_no_ploidy(tmp_path: Path) -> None:
+    for calls, ploidy in ((("0|1", "1|1"), 2), (("0", "1"), 1)):
+        samples = {"a": (".", calls[0], "."), "b": (".", calls[1], ".")}
+        found = read_haplotypes(write_vcf(tmp_path / "x.vcf", samples)).haplotypes
+        assert found.ploidy == ploidy and (found.alleles[:, [0, 2]] == -1).all() and found.n_sites == 3
+        assert found.alleles[:, 1].tolist() == [int(one) for text in calls for one in text.split("|")]

@@ -125,6 +125,12 @@ def test_demes_files_that_sweeps_cannot_follow(tmp_path):
     path.write_text("time_units: generations\ndemes:\n- {name: A, epochs: [{start_size: 500, end_time: 9}]}\n")
     with pytest.raises(InputError, match="no deme is alive today"):
         history_of(SweepDesign(demes=str(path)))
+    two = "".join(f"- {{name: {name}, epochs: [{{start_size: 500, end_time: 50}}]}}\n" for name in "AB")
+    mixed = "- {name: C, ancestors: [A, B], proportions: [0.5, 0.5], start_time: 50, epochs: [{start_size: 500}]}\n"
+    path.write_text(f"time_units: generations\ndemes:\n{two}{mixed}")
+    with pytest.raises(InputError, match="one unmixed population") as caught:
+        history_of(SweepDesign(demes=str(path)))
+    assert "A, B" in str(caught.value)
 
 
 def test_regions_wear_masks_of_the_genome(tmp_path):

@@ -335,6 +335,8 @@ class SiteColumns:
             if (odd := told & (numbers < width)).any():
                 self._refuse_ploidy(odd, where)
             genotypes = np.where(absent, -1, genotypes)[:, :width]
+        if not self.ploidy and width == 1 and not (genotypes >= 0).any():
+            return genotypes  # a site of "." alone, which tells no ploidy
         self.ploidy = self.ploidy or width
         if width == self.ploidy:
             return genotypes
@@ -389,7 +391,11 @@ class SiteColumns:
                 expected="one site or more",
                 do="check the region, and what was left out",
             )
-        alleles = np.ascontiguousarray(np.stack(self._columns).T)
+        self.ploidy = self.ploidy or 1
+        size = len(self.chosen.names) * self.ploidy
+        # of sites before ploidy was known nothing was called
+        columns = [one if len(one) == size else np.full(size, -1, np.int8) for one in self._columns]
+        alleles = np.ascontiguousarray(np.stack(columns).T)
         if self.padded and self.ploidy > 1:
             alleles = self._unpad(alleles)
         haplotypes = Haplotypes(
