@@ -76,7 +76,9 @@ def _network_cost(job: Job, prepared: Prepared) -> dict[str, Any]:
     simulated = job.method.card.data == "simulations"
     # Simulations are made once, by all workers; other batches anew in every epoch.
     making = found.batch_s * batches * (1 / worker_count(job.options) if simulated else epochs)
-    minutes = (making + found.step_s * batches * epochs) / 60
+    # with real windows beside as many simulations a step costs twice, and the network is trained without them first
+    passes = epochs if prepared.real is None else 3 * epochs
+    minutes = (making + found.step_s * batches * passes) / 60
     limit = config.training.time_limit_s
     if limit is not None:
         minutes = min(minutes, limit / 60)
