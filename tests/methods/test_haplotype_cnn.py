@@ -81,7 +81,7 @@ def test_batches_repeat_and_the_cache_holds_the_same(tmp_path):
     first = make_task(cached, load_simulations(cached, seed=2)[0], split)
     list(first.batches("train", 1, 0))
     second = make_task(cached, load_simulations(cached, seed=2)[0], split)
-    second.x.keeper.executor = "must not run"
+    second.parts.x.keeper.executor = "must not run"
     for epoch in (0, 1):
         for a, b in zip(plain.batches("train", 1, epoch), second.batches("train", 1, epoch), strict=True):
             assert all(torch.equal(a[name], b[name]) for name in a)

@@ -72,7 +72,7 @@ def test_pictures_and_columns_are_of_the_same_tracts():
 def test_a_pass_asks_for_its_simulations_together(monkeypatch):
     data, config = examples.example(1), tiny()
     task, asked = make_task(config, data, None), []
-    task.parts["train"] = np.arange(40)
+    task.parts.rows["train"] = np.arange(40)
     take = type(data.x).take
     monkeypatch.setattr(type(data.x), "take", lambda x, index: asked.append(len(index)) or take(x, index))
     first, second = task.batches("train", 5, 1), task.batches("train", 5, 1)
@@ -85,7 +85,7 @@ def test_a_pass_asks_for_its_simulations_together(monkeypatch):
 def test_a_chromosome_read_from_its_other_end_has_its_site_there():
     data, config = examples.example(1), tiny()
     task = make_task(config, data, None)
-    task.parts["train"] = np.arange(48)
+    task.parts.rows["train"] = np.arange(48)
     straight = list(task._rows(np.arange(48)))
     turned = 0
     for batch in task.batches("train", 5, 2):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -13,13 +10,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from chiasma.core.errors import InputError, MismatchError
+from chiasma.core.errors import MismatchError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
-from chiasma.data.simulated import Simulated
 from chiasma.data.split import Split
+from chiasma.fit.simulated_parts import SimulatedParts
 from chiasma.fit.task import Batch
-from chiasma.run.simulations import kept
 
 LEARNT_FROM = 256
 """Training examples from which scales are learnt: few, so that the first batch need not wait for all simulations."""
@@ -47,14 +43,6 @@ class Reader(Protocol):
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """The reader that `facts` describes."""
         ...
-
-
-def with_keeper(data: Dataset, split: Split | None, *, cache: str, executor: str, workers: int) -> Dataset:
-    """The data with somebody who runs and keeps examples, where nobody does yet; on disk only what has a part."""
-    if not isinstance(data.x, Simulated) or data.x.keeper is not None:
-        return data
-    folder = Path(cache) if cache and split is not None else None
-    return replace(data, x=kept(data.x, folder, executor=executor, workers=workers))
 
 
 class GridTask:
@@ -88,11 +76,10 @@ class GridTask:
         shape: tuple[int, int],
         meta: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(data.x, Simulated):
-            raise InputError("grids of statistics are needed", got=type(data.x).__name__)
-        self.data, self.batch_size, self.mirror, self.shape = data, batch_size, mirror, shape
-        self.parts = {"all": np.arange(len(data))} if split is None else {p: split.where(p) for p in split.sizes()}
-        self.x = data.x
+        self.parts = SimulatedParts.of(
+            data, split, batch_size=batch_size, predict_batch=_PREDICT_BATCH, needs="grids of statistics"
+        )
+        self.data, self.mirror, self.shape = data, mirror, shape
         self._reader_kind = reader
         self._meta = dict(meta) if meta else {}
         self._reader = reader.from_facts(self._meta["reader"]) if meta else None
@@ -105,12 +92,12 @@ class GridTask:
         return dict(self._meta)
 
     def _learn(self) -> None:
-        rows = self.parts.get("train", self.parts.get("all", np.zeros(0, np.int64)))
+        rows = self.parts.of_part("train" if "train" in self.parts.rows else "all")
         rows = np.sort(generator(0, "grid-task").permutation(rows)[:LEARNT_FROM])
         names = self.data.target.names
         classes = self.data.target.values[rows] if len(self.data.target.values) else np.full(len(rows), -1)
         neutral = classes == names.index(_NEUTRAL) if _NEUTRAL in names else np.ones(len(rows), bool)
-        examples = list(self.x.take(rows))
+        examples = list(self.parts.x.take(rows))
         self._reader = self._reader_kind.learn(one for one, is_neutral in zip(examples, neutral) if is_neutral)
         values = np.stack([self._reader(one) for one in examples])
         spread = float(values.std())
@@ -128,28 +115,17 @@ class GridTask:
 
     def n_batches(self, part: str) -> int:
         """Batches in one pass over `part`; 0 where it has no example."""
-        return math.ceil(len(self.parts.get(part, ())) / self._size(part))
-
-    def _size(self, part: str) -> int:
-        return self.batch_size if part == "train" else _PREDICT_BATCH
+        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
-        """Batches with grid float32 (batch, statistic, window) and, where known, y.
-
-        The first pass over a part takes examples as workers make them, later ones are shuffled.
-        """
-        index = self.parts.get(part, np.zeros(0, np.int64))
-        training = part == "train"
-        if training and epoch > 0:
-            index = generator(seed, "train", epoch).permutation(index)
-        turn = generator(seed, "mirror", epoch).random(len(index)) < 0.5
-        size, rows = self._size(part), self._read(index)
-        for begin in range(0, len(index), size):
-            held = index[begin : begin + size]
+        """Batches with grid float32 (batch, statistic, window) and, where known, y."""
+        order = self.parts.order(part, seed, epoch)
+        turned = self.parts.batches(part, generator(seed, "mirror", epoch).random(len(order)) < 0.5)
+        rows = self._read(order)
+        for held, turn in zip(self.parts.batches(part, order), turned, strict=True):
             values = np.stack([next(rows) for _ in held])
-            if training and self.mirror:
-                turned = turn[begin : begin + size, None, None]
-                values = np.where(turned, values[:, :, ::-1], values)
+            if part == "train" and self.mirror:
+                values = np.where(turn[:, None, None], values[:, :, ::-1], values)
             batch = {"grid": torch.from_numpy(np.ascontiguousarray(values))}
             if self.data.target.kind != "none":
                 batch["y"] = torch.from_numpy(self.data.target.values[held].astype(np.int64))
@@ -161,7 +137,7 @@ class GridTask:
             self._learn()
         assert self._reader is not None
         absent = np.array([row for row in index.tolist() if row not in self._features], np.int64)
-        examples = iter(self.x.take(absent))
+        examples = iter(self.parts.x.take(absent))
         for row in index.tolist():
             if row not in self._features:
                 values = self._reader(next(examples))

@@ -7,7 +7,8 @@ from typing import Any
 
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
-from chiasma.fit.grid_task import GridTask, with_keeper
+from chiasma.fit.grid_task import GridTask
+from chiasma.fit.simulated_parts import with_keeper
 from chiasma.methods.population.diploshic.config import Config
 from chiasma.stats.popgen.features import ROWS, WINDOWS, FeatureReader
 

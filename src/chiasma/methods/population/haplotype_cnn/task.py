@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -13,15 +11,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from chiasma.core.errors import InputError
-from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
-from chiasma.data.simulated import Simulated
 from chiasma.data.split import Split
 from chiasma.encode.haplotypes import as_haplotypes, encode_haplotypes
+from chiasma.fit.simulated_parts import SimulatedParts, with_keeper
 from chiasma.fit.task import Batch
 from chiasma.methods.population.haplotype_cnn.config import Config
-from chiasma.run.simulations import kept
 
 _PREDICT_BATCH = 128
 
@@ -51,21 +46,23 @@ class HaplotypeTask:
         executor: str = "serial",
         workers: int = 1,
     ) -> None:
-        if not isinstance(data.x, Simulated):
-            raise InputError("simulations are needed", got=type(data.x).__name__, do="see chiasma show haplotype-cnn")
+        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
+        self.parts = SimulatedParts.of(
+            data,
+            split,
+            batch_size=config.training.batch_size,
+            predict_batch=_PREDICT_BATCH,
+            needs="simulations",
+            method="haplotype-cnn",
+        )
         self.config, self.data = config, data
-        self.parts = {"all": np.arange(len(data))} if split is None else {p: split.where(p) for p in split.sizes()}
         self._meta = dict(meta) if meta else self._learn()
-        # windows of real haplotypes have no address that would name them in another run
-        folder = Path(config.cache) if config.cache and split is not None else None
-        shared = data.x.keeper is not None
-        self.x = data.x if shared else kept(data.x, folder, executor=executor, workers=workers)
 
     def _learn(self) -> dict[str, Any]:
         target = self.data.target
         meta: dict[str, Any] = {"kind": target.kind, "names": list(target.names)}
         if target.kind == "regression":
-            rows = self.parts.get("train", self.parts.get("all"))
+            rows = self.parts.of_part("train" if "train" in self.parts.rows else "all")
             values = target.values[rows]
             meta |= {"mean": values.mean(axis=0).tolist()}
             meta |= {"deviation": np.maximum(values.std(axis=0), 1e-8).tolist()}
@@ -81,22 +78,15 @@ class HaplotypeTask:
         """Kind, names and the scale of a regression target; JSON-ready."""
         return dict(self._meta)
 
-    def _size(self, part: str) -> int:
-        return self.config.training.batch_size if part == "train" else _PREDICT_BATCH
-
     def n_batches(self, part: str) -> int:
         """Batches in one pass over `part`; 0 where it has no example."""
-        return math.ceil(len(self.parts.get(part, ())) / self._size(part))
+        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
         """Batches with alleles int8 (batch, haplotype, site), positions, n_sites and, where known, y."""
-        index = self.parts.get(part, np.zeros(0, np.int64))
-        if part == "train" and epoch > 0:
-            index = generator(seed, "train", epoch).permutation(index)
-        size = self._size(part)
-        examples = iter(self.x.take(index))
-        for begin in range(0, len(index), size):
-            rows = index[begin : begin + size]
+        order = self.parts.order(part, seed, epoch)
+        examples = iter(self.parts.x.take(order))
+        for rows in self.parts.batches(part, order):
             yield self._batch(rows, [next(examples) for _ in rows])
 
     def _batch(self, rows: np.ndarray, examples: list[dict[str, np.ndarray]]) -> Batch:

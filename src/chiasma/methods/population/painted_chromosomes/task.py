@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -13,18 +11,16 @@ import torch
 from torch import nn
 from torch.nn.functional import nll_loss
 
-from chiasma.core.errors import InputError
 from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
-from chiasma.data.simulated import Simulated
 from chiasma.data.split import Split
 from chiasma.data.tracts import Tracts
 from chiasma.encode.painted import column_statistics, fit_rows, mirrored, paint
+from chiasma.fit.simulated_parts import SimulatedParts, with_keeper
 from chiasma.fit.task import Batch
 from chiasma.methods.population.painted_chromosomes.config import Config
 from chiasma.methods.population.painted_chromosomes.examples import column_names, site_columns
 from chiasma.methods.population.painted_chromosomes.model import Detector, box_scores, heat_scores
-from chiasma.run.simulations import kept
 
 _PREDICT_BATCH = 100
 
@@ -45,16 +41,17 @@ class PaintedTask:
     def __init__(
         self, config: Config, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
     ) -> None:
-        if not isinstance(data.x, Simulated):
-            raise InputError(
-                "painted chromosomes are needed", got=type(data.x).__name__, do="see chiasma show painted-chromosomes"
-            )
+        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
+        self.parts = SimulatedParts.of(
+            data,
+            split,
+            batch_size=config.training.batch_size,
+            predict_batch=_PREDICT_BATCH,
+            needs="painted chromosomes",
+            method="painted-chromosomes",
+        )
         self.config, self.data = config, data
         self.columns = tuple(f"p_{name}" for name in column_names(config.columns))
-        self.parts = {"all": np.arange(len(data))} if split is None else {p: split.where(p) for p in split.sizes()}
-        folder = Path(config.cache) if config.cache and split is not None else None
-        shared = data.x.keeper is not None
-        self.x = data.x if shared else kept(data.x, folder, executor=executor, workers=workers)
         self._encoded: dict[int, np.ndarray] = {}
         self._site = site_columns(config, data.columns["position"]) if "position" in data.columns else None
 
@@ -62,29 +59,25 @@ class PaintedTask:
         """Nothing is learnt besides weights."""
         return {}
 
-    def _size(self, part: str) -> int:
-        return self.config.training.batch_size if part == "train" else _PREDICT_BATCH
-
     def n_batches(self, part: str) -> int:
         """Batches in one pass over `part`; 0 where it has no example."""
-        return math.ceil(len(self.parts.get(part, ())) / self._size(part))
+        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
         """Batches with statistics (batch, channel, column) or pixels int8 (batch, row, column), and site if known.
 
         `site` is in columns from the beginning of the chromosome (batch,), NaN where nothing is selected.
         """
-        index = self.parts.get(part, np.zeros(0, np.int64))
+        index = self.parts.of_part(part)
         training = part == "train" and epoch > 0
         rng = generator(seed, "train", epoch)
         if training:
             index = rng.permutation(index)
-        turned = rng.random(len(index)) < 0.5 if training and self.config.mirror else np.zeros(len(index), bool)
+        turn_around = rng.random(len(index)) < 0.5 if training and self.config.mirror else np.zeros(len(index), bool)
+        turned = self.parts.batches(part, turn_around)
         name = "pixels" if self.config.network == "detector" else "statistics"
-        size = self._size(part)
         encoded = self._rows(index)
-        for begin in range(0, len(index), size):
-            rows, turn = index[begin : begin + size], turned[begin : begin + size]
+        for rows, turn in zip(self.parts.batches(part, index), turned, strict=True):
             values = np.stack(
                 [self._turn(x) if t else x for x, t in zip(islice(encoded, len(rows)), turn, strict=True)]
             )
@@ -97,7 +90,7 @@ class PaintedTask:
     def _rows(self, index: np.ndarray) -> Iterator[np.ndarray]:
         """Examples encoded, each read once; those to be simulated are asked for together, not batch by batch."""
         absent = [row for row in index.tolist() if row not in self._encoded]
-        made = zip(absent, self.x.take(np.array(absent, np.int64)))
+        made = zip(absent, self.parts.x.take(np.array(absent, np.int64)))
         for row in index.tolist():
             while row not in self._encoded:  # of two who read at once, the other may have encoded some of these
                 place, example = next(made)

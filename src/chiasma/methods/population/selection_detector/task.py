@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,12 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from chiasma.core.errors import InputError
-from chiasma.core.rng import generator
 from chiasma.data.dataset import Dataset
-from chiasma.data.simulated import Simulated
 from chiasma.data.split import Split
 from chiasma.encode.central_sites import encode_central
+from chiasma.fit.simulated_parts import SimulatedParts, with_keeper
 from chiasma.fit.task import Batch
 from chiasma.methods.population.selection_detector.config import Config
-from chiasma.run.simulations import kept
 
 _PREDICT_BATCH = 100
 
@@ -41,35 +36,30 @@ class DetectorTask:
     def __init__(
         self, config: Config, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
     ) -> None:
-        if not isinstance(data.x, Simulated):
-            raise InputError(
-                "simulations are needed", got=type(data.x).__name__, do="see chiasma show selection-detector"
-            )
+        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
+        self.parts = SimulatedParts.of(
+            data,
+            split,
+            batch_size=config.training.batch_size,
+            predict_batch=_PREDICT_BATCH,
+            needs="simulations",
+            method="selection-detector",
+        )
         self.config, self.data = config, data
-        self.parts = {"all": np.arange(len(data))} if split is None else {p: split.where(p) for p in split.sizes()}
-        folder = Path(config.cache) if config.cache and split is not None else None
-        shared = data.x.keeper is not None
-        self.x = data.x if shared else kept(data.x, folder, executor=executor, workers=workers)
 
     def meta(self) -> dict[str, Any]:
         """Nothing is learnt besides weights."""
         return {}
 
-    def _size(self, part: str) -> int:
-        return self.config.training.batch_size if part == "train" else _PREDICT_BATCH
-
     def n_batches(self, part: str) -> int:
         """Batches in one pass over `part`; 0 where it has no example."""
-        return math.ceil(len(self.parts.get(part, ())) / self._size(part))
+        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
         """Batches with alleles int8 (batch, haplotype, site), distances (batch, site) and, where known, y."""
-        index = self.parts.get(part, np.zeros(0, np.int64))
-        if part == "train" and epoch > 0:
-            index = generator(seed, "train", epoch).permutation(index)
-        size, examples = self._size(part), iter(self.x.take(index))
-        for begin in range(0, len(index), size):
-            rows = index[begin : begin + size]
+        order = self.parts.order(part, seed, epoch)
+        examples = iter(self.parts.x.take(order))
+        for rows in self.parts.batches(part, order):
             regions = [encode_central(next(examples), sites=self.config.sites, length=self.config.length) for _ in rows]
             batch = {
                 "alleles": torch.from_numpy(np.stack([codes for codes, _ in regions])),
