@@ -71,3 +71,7 @@ class TrainingConfig(Config):
     def steps(self, batches: int) -> int:
         """Optimiser steps in a pass of so many batches."""
         return math.ceil(batches / self.accumulate)
+
+
+PLAIN = TrainingConfig(batch_size=32, weight_decay=0.0, schedule="constant", clip_norm=0.0)
+"""Adam with one step size throughout, neither decay nor clipping: how published code of simulated examples trains."""

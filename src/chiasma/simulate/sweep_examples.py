@@ -31,6 +31,16 @@ SMALL = SweepDesign(
 )
 """For tests: short regions with many mutations, strong sweeps."""
 
+ANOPHELES = SweepDesign(
+    length=55_000,
+    sizes=(500_000.0,),
+    mutation_rate=3.5e-9,
+    recombination_rate=1.75e-8,
+    strengths=(2e-4, 1e-2),
+    ends=(0.0, 100_000.0),
+)
+"""Regions and priors as for Anopheles, on which diploS/HIC and partialS/HIC are published."""
+
 
 def design(config: Any) -> SweepDesign:
     """History, rates and ranges; the length of the regions."""

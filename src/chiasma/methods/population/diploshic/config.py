@@ -8,8 +8,8 @@ from pydantic import Field
 
 from chiasma.core.config import Config as _Config
 from chiasma.fit.adaptation_config import AdaptationConfig
-from chiasma.fit.config import TrainingConfig
-from chiasma.simulate.sweep_examples import SMALL
+from chiasma.fit.config import PLAIN, TrainingConfig
+from chiasma.simulate.sweep_examples import ANOPHELES, SMALL
 from chiasma.simulate.sweep_regions import FIVE, SweepDesign
 
 
@@ -33,15 +33,7 @@ class Config(_Config):
     calibration_examples: int = Field(default=500, ge=0, description="regions for reliability")
     test_examples: int = Field(default=1_000, ge=5, description="regions touched once, at the end")
     cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
-    training: TrainingConfig = TrainingConfig(
-        epochs=40,
-        batch_size=32,
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        schedule="constant",
-        patience=5,
-        clip_norm=0.0,
-    )
+    training: TrainingConfig = PLAIN.replace(epochs=40)
     adaptation: AdaptationConfig = Field(
         default=AdaptationConfig(), description="to real windows, where --adapt gives them; otherwise not looked at"
     )
@@ -54,16 +46,8 @@ def default() -> Config:
 
 def published() -> Config:
     """The budget of the published scripts: 2,000 regions a class, 55 kb, priors as for Anopheles, 100 epochs."""
-    sweeps = SweepDesign(
-        length=55_000,
-        sizes=(500_000.0,),
-        mutation_rate=3.5e-9,
-        recombination_rate=1.75e-8,
-        strengths=(2e-4, 1e-2),
-        ends=(0.0, 100_000.0),
-    )
     training = default().training.replace(epochs=100, min_delta=1e-3)
-    return Config(sweeps=sweeps, train_examples=10_000, valid_examples=1_000, test_examples=5_000, training=training)
+    return Config(sweeps=ANOPHELES, train_examples=10_000, valid_examples=1_000, test_examples=5_000, training=training)
 
 
 def haploid() -> Config:
@@ -73,9 +57,7 @@ def haploid() -> Config:
 
 def tiny() -> Config:
     """For tests: a small network, short regions with many mutations, strong sweeps."""
-    training = TrainingConfig(
-        epochs=8, batch_size=16, learning_rate=5e-3, weight_decay=0.0, schedule="constant", clip_norm=0.0
-    )
+    training = PLAIN.replace(epochs=8, batch_size=16, learning_rate=5e-3)
     return Config(
         sweeps=SMALL,
         filters=8,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chiasma.core.config import Config as _Config
 from chiasma.encode.haplotypes import HaplotypeEncoding
-from chiasma.fit.config import TrainingConfig
+from chiasma.fit.config import PLAIN, TrainingConfig
 
 
 class Config(_Config):
@@ -54,10 +54,7 @@ def default() -> Config:
 def published() -> Config:
     """Flagel, Brandvain & Schrider 2019, recombination, phased: sorted rows, 0/1, zero padding at the end."""
     encoding = HaplotypeEncoding(coding="01", orient="given", order="neighbours", keep="first")
-    training = TrainingConfig(
-        epochs=25, batch_size=32, learning_rate=1e-3, weight_decay=0, schedule="constant", clip_norm=0
-    )
-    return Config(architecture="published", encoding=encoding, training=training)
+    return Config(architecture="published", encoding=encoding, training=PLAIN.replace(epochs=25))
 
 
 def published_introgression() -> Config:
@@ -79,9 +76,7 @@ def published_demography() -> Config:
 
 
 def _published(target: str, encoding: HaplotypeEncoding, *, epochs: int, batch_size: int) -> Config:
-    training = TrainingConfig(
-        epochs=epochs, batch_size=batch_size, learning_rate=1e-3, weight_decay=0, schedule="constant", clip_norm=0
-    )
+    training = PLAIN.replace(epochs=epochs, batch_size=batch_size)
     settings = {"target": target, "architecture": "published"}
     return Config(**settings, encoding=encoding, training=training)  # type: ignore[arg-type]
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from chiasma.core.config import Config as _Config
 from chiasma.fit.adaptation_config import AdaptationConfig
-from chiasma.fit.config import TrainingConfig
-from chiasma.simulate.sweep_examples import SMALL
+from chiasma.fit.config import PLAIN, TrainingConfig
+from chiasma.simulate.sweep_examples import ANOPHELES, SMALL
 from chiasma.simulate.sweep_regions import NINE, SweepDesign
 
 
@@ -30,15 +30,7 @@ class Config(_Config):
     calibration_examples: int = Field(default=450, ge=0, description="regions for reliability")
     test_examples: int = Field(default=900, ge=9, description="regions touched once, at the end")
     cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
-    training: TrainingConfig = TrainingConfig(
-        epochs=20,
-        batch_size=32,
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        schedule="constant",
-        patience=5,
-        clip_norm=0.0,
-    )
+    training: TrainingConfig = PLAIN
     adaptation: AdaptationConfig = Field(
         default=AdaptationConfig(), description="to real windows, where --adapt gives them; otherwise not looked at"
     )
@@ -51,17 +43,9 @@ def default() -> Config:
 
 def published() -> Config:
     """2,000 regions a class, 55 kb, priors as for Anopheles, 20 epochs of which the best is kept."""
-    sweeps = SweepDesign(
-        length=55_000,
-        sizes=(500_000.0,),
-        mutation_rate=3.5e-9,
-        recombination_rate=1.75e-8,
-        strengths=(2e-4, 1e-2),
-        ends=(0.0, 100_000.0),
-    )
     training = default().training.replace(patience=20)
     return Config(
-        sweeps=sweeps,
+        sweeps=ANOPHELES,
         mirror=False,
         train_examples=16_200,
         valid_examples=1_800,
@@ -72,9 +56,7 @@ def published() -> Config:
 
 def tiny() -> Config:
     """For tests: a small network, short regions with many mutations, strong sweeps."""
-    training = TrainingConfig(
-        epochs=8, batch_size=16, learning_rate=5e-3, weight_decay=0.0, schedule="constant", clip_norm=0.0
-    )
+    training = PLAIN.replace(epochs=8, batch_size=16, learning_rate=5e-3)
     return Config(
         sweeps=SMALL,
         filters=4,
