@@ -151,6 +151,6 @@ def adaptation_remark(facts: Mapping[str, Any], data: Dataset, config: Config) -
     if not seen:
         return f"{told}, none of which overlaps these"
     return (
-        f"{told}, and {seen:,} of these {len(data):,} lie there: if they are of the same genomes, what is said of them "
-        "is transductive, for the network has seen them, without an answer; figures of new genomes it is not"
+        f"{told}, and {seen:,} of these {len(data):,} lie there: if they are of the same genomes, the network has seen "
+        "them, without an answer, and what it says of them is transductive"
     )
