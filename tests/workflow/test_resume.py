@@ -71,3 +71,36 @@ def test_a_partial_run_of_another_configuration_is_refused(peaks, tmp_path, monk
     other = call(*words, "--filters", 5)
     assert other.code == 2 and "--overwrite" in other.err
     assert (tmp_path / "run.partial").exists()
+
+
+@pytest.mark.slow
+def test_kill_in_the_middle_of_learning_from_simulations(tmp_path):
+    """By other processes and kept nowhere: the simulations are made again, at the same addresses."""
+    pytest.importorskip("msprime")
+    words = ("fit", "haplotype-cnn", "--preset", "tiny", "--epochs", 4, "--patience", 4, "--draws", 100, "--no-explain")
+    done(*words, "-o", tmp_path / "whole")
+    _killed_after("epoch 2", [str(word) for word in (*words, "-o", tmp_path / "cut")])
+    assert not (tmp_path / "cut").exists() and (tmp_path / "cut.partial").exists()
+    resumed = done(*words, "-o", tmp_path / "cut")
+    assert "resuming" in resumed.err and "epoch 1 " not in resumed.err and "epoch 4" in resumed.err
+    for name in (
+        "metrics.json",
+        "split.parquet",
+        "predictions.parquet",
+        "model.safetensors",
+        "simulations.safetensors",
+    ):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_kill_in_the_middle_of_annealing(tmp_path):
+    """A game that was killed is played again from its start, and ends where it would have."""
+    pytest.importorskip("msprime")
+    words = ("fit", "pg-gan", "--preset", "tiny", "--set", "posterior_sets=0", "--no-rivals", "--no-explain")
+    done(*words, "-o", tmp_path / "whole")
+    _killed_after("fitting pg-gan", [str(word) for word in (*words, "-o", tmp_path / "cut")])
+    assert not (tmp_path / "cut").exists() and (tmp_path / "cut.partial").exists()
+    assert "resuming" in done(*words, "-o", tmp_path / "cut").err
+    for name in ("metrics.json", "predictions.parquet", "model.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
