@@ -63,12 +63,15 @@ def read_site_alleles(
     wanted = parse_region(region)
     if not Path(path).is_file():
         raise InputError("no such file", where=path, do="check the path")
+    spoken = pysam.set_verbosity(0)  # htslib complains of a missing index, which is not needed
     try:
         file = pysam.VariantFile(str(path), drop_samples=True)
     except (ValueError, OSError) as error:
         raise FormatError(
             "not a VCF or BCF", where=path, got=error, expected="VCF, plain or bgzipped, or BCF"
         ) from error
+    finally:
+        pysam.set_verbosity(spoken)
     with file:
         contig = (
             match_contig(wanted.contig, [str(name) for name in file.header.contigs], where=path) if wanted else None
