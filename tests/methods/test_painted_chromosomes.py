@@ -82,6 +82,15 @@ def test_a_pass_asks_for_its_simulations_together(monkeypatch):
     assert asked == [40, 24, 0] and all(torch.equal(a, b) for (a, _), b in zip(together, again, strict=True))
 
 
+def test_a_chromosome_on_which_nothing_is_drawn_is_not_found():
+    from chiasma.workflow.evaluating.located import best_and_right
+
+    scores = np.zeros((3, 40))
+    scores[1:, 10:15] = 0.9
+    score, right = best_and_right(scores, np.array([12.5, 12.5, 30.0]))
+    assert score.tolist() == [0.0, 0.9, 0.9] and right.tolist() == [0, 1, 0]
+
+
 def test_a_chromosome_read_from_its_other_end_has_its_site_there():
     data, config = examples.example(1), tiny()
     task = make_task(config, data, None)

@@ -97,12 +97,14 @@ def tempered(fitted: Fitted, raw: np.ndarray) -> np.ndarray:
 def best_and_right(scores: np.ndarray, site: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Score of each chromosome's best interval, and whether the selected site lies in it, 0 or 1 (example,).
 
+    A chromosome on which nothing is drawn scores 0 everywhere: its best interval would be all of it, and is none.
+
     Args:
         scores: of columns (example, column).
         site: in columns from the beginning (example,), NaN where nothing is selected.
     """
     best = [best_interval(row) for row in scores]
-    right = [one.first <= place < one.last for one, place in zip(best, site)]
+    right = [one.score > 0 and one.first <= place < one.last for one, place in zip(best, site)]
     return np.array([one.score for one in best]), np.array(right, np.int64)
 
 
