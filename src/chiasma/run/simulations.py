@@ -23,12 +23,14 @@ SHARD = 256
 
 Example = dict[str, np.ndarray]
 
+_SIMULATORS = "2"
+"""Raised whenever a simulator makes something else at an address than before."""
 _SHAPES_NOTHING = {"training", "cache", *(f"{part}_examples" for part in PARTS)}
 """Fields on which no example depends."""
 
 
 def content_key(x: Simulated) -> str:
-    """Names what is simulated: simulator, fields of the configuration that shape it, run seed, msprime's version.
+    """Names what is simulated: simulators, fields of the configuration that shape it, run seed, msprime's version.
 
     A configuration names these fields in `shapes_simulations`; where it does not, all count but those of the training.
     Of files that they name the contents count too.
@@ -45,10 +47,10 @@ def content_key(x: Simulated) -> str:
         version = metadata.version("msprime")
     except metadata.PackageNotFoundError:
         version = "none"
-    # without files the text is what it always was: examples kept by earlier versions are still found
     named = x.config.named_files() if isinstance(x.config, Config) else {}
     read = [content_hash(path) for name, path in named.items() if name.partition(".")[0] in shaping]
-    return text_hash(x.simulate.__module__, x.simulate.__qualname__, repr(shape), str(x.run_seed), version, *read)[:16]
+    who = (_SIMULATORS, x.simulate.__module__, x.simulate.__qualname__)
+    return text_hash(*who, repr(shape), str(x.run_seed), version, *read)[:16]
 
 
 class Store:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ def replicate_trees(
     number: int,
     length: float,
     mutation_rate: float,
-    recombination_rate: float,
+    recombination_rate: float | Callable[[int], Any],
     seed: int,
 ) -> Any:
     """Tree sequences with mutations, one after another: standard coalescent, infinite sites.
@@ -35,22 +37,29 @@ def replicate_trees(
         number: how many.
         length: bases.
         mutation_rate: a base and generation.
-        recombination_rate: a base and generation.
+        recombination_rate: a base and generation; or what gives each replicate its msprime.RateMap, by its number.
         seed: the same gives the same replicates.
     """
     msprime = require_module("msprime", extra="population")
     model = msprime.BinaryMutationModel()
-    replicates = msprime.sim_ancestry(
+    ancestry_of = partial(
+        msprime.sim_ancestry,
         samples,
         demography=demography,
         ploidy=2,
-        recombination_rate=recombination_rate,
         sequence_length=length,
         discrete_genome=False,
-        num_replicates=number,
-        random_seed=derive_seed(seed, "ancestry"),
         record_provenance=False,
     )
+    if callable(recombination_rate):
+        replicates = (
+            ancestry_of(recombination_rate=recombination_rate(index), random_seed=derive_seed(seed, "ancestry", index))
+            for index in range(number)
+        )
+    else:
+        replicates = ancestry_of(
+            recombination_rate=recombination_rate, num_replicates=number, random_seed=derive_seed(seed, "ancestry")
+        )
     for index, ancestry in enumerate(replicates):
         yield msprime.sim_mutations(
             ancestry,

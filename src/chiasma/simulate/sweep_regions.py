@@ -25,6 +25,7 @@ from chiasma.io.masks import read_mask
 from chiasma.io.trees import from_tree_sequence
 from chiasma.simulate.demographies import read_graph
 from chiasma.simulate.masked import MaskedStretches, find_stretches
+from chiasma.simulate.region_rates import drawn_rates
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
 from chiasma.stats.popgen.features import WINDOWS, Statistics, summarise_region
 
@@ -42,7 +43,7 @@ LEAST_ACCESSIBLE = 0.25
 class SweepDesign(Config):
     """Under which history regions are simulated, and from which ranges their sweeps are drawn."""
 
-    reads_files: ClassVar[tuple[str, ...]] = ("demes", "mask")
+    reads_files: ClassVar[tuple[str, ...]] = ("demes", "mask", "genetic_map")
 
     haplotypes: int = Field(default=100, ge=8, description="of the sample; diploids are pairs of them")
     length: float = Field(default=1_100_000, gt=0, description="bases of a region: eleven windows")
@@ -63,6 +64,10 @@ class SweepDesign(Config):
         default=3.0,
         ge=0,
         description="multiple of the mean above which it is drawn again; 0: every region has the mean",
+    )
+    genetic_map: str = Field(
+        default="",
+        description="HapMap, gmap or PLINK map: each region takes the rates of a stretch of it, not a rate drawn",
     )
     strengths: tuple[float, float] = Field(
         default=(0.005, 0.05), description="range of the homozygote's advantage, uniform; the heterozygote has half"
@@ -104,7 +109,8 @@ class RegionCase:
         kind: the class.
         window: in which the sweep lies; None where there is none.
         sweep: the selected allele, or None.
-        mutation_rate, recombination_rate: of the region, a base and generation.
+        mutation_rate: of the region, a base and generation.
+        recombination_rate: likewise, where no genetic map gives the rates.
     """
 
     kind: str
@@ -183,12 +189,15 @@ def simulate_region_trees(
     seed = derive_seed(run_seed, "sweep-region", "trees", index)
     history = history_of(design)
     history = SizeHistory(history.sizes * factor, history.starts)
+    recombination: Any = case.recombination_rate
+    if design.genetic_map:
+        recombination = drawn_rates(design.genetic_map, design.length, generator(seed, "recombination"))
     if case.sweep is None:
         ancestry = msprime.sim_ancestry(
             [msprime.SampleSet(design.haplotypes, ploidy=1)],
             demography=history.demography(),
             sequence_length=design.length,
-            recombination_rate=case.recombination_rate,
+            recombination_rate=recombination,
             discrete_genome=False,
             random_seed=seed,
         )
@@ -198,7 +207,7 @@ def simulate_region_trees(
             history,
             haplotypes=design.haplotypes,
             length=design.length,
-            recombination=case.recombination_rate,
+            recombination=recombination,
             seed=seed,
         )
     return msprime.sim_mutations(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from chiasma.core.config import Config as _Config
 
 class Config(_Config):
     """Which history is fitted, to how many haplotypes, and how long the two players play."""
+
+    reads_files: ClassVar[tuple[str, ...]] = ("genetic_map",)
 
     model: Literal["const", "exp", "im", "ooa2", "post_ooa", "ooa3"] = Field(
         default="const", description="the history whose parameters are fitted; simulated truth: --set truth.Ne=10000"
@@ -24,6 +26,10 @@ class Config(_Config):
     length: float = Field(default=50_000, gt=0, description="bases of a simulated region")
     mutation_rate: float = Field(default=1.25e-8, gt=0, description="a base and generation")
     recombination_rate: float = Field(default=1.25e-8, ge=0, description="a base and generation")
+    genetic_map: str = Field(
+        default="",
+        description="HapMap, gmap or PLINK map: each region takes the rates of a stretch of it in place of one rate",
+    )
     batch: int = Field(default=50, ge=2, description="regions of each kind in a minibatch")
     starts: int = Field(default=10, ge=1, description="random parameter sets that pre-training tries at most")
     start_batches: int = Field(default=800, ge=1, description="minibatches on each of them")

@@ -15,6 +15,7 @@ from chiasma.methods.population.pg_gan.config import Config, tiny
 from chiasma.simulate.central_regions import replicate_trees, sample_sets
 from chiasma.simulate.demographies import Model, Prior, demography_of, resized
 from chiasma.simulate.demographies_pg_gan import MODELS
+from chiasma.simulate.region_rates import drawn_rates
 
 CLASSES = ("simulated", "observed")
 
@@ -73,13 +74,17 @@ def draw_values(config: Config, rng: np.random.Generator) -> dict[str, float]:
 def trees(config: Config, values: dict[str, float], *, number: int, seed: int, factor: float = 1.0) -> Any:
     """Tree sequences of regions under these values, one after another, all populations larger by a factor."""
     chosen = history(config) if factor == 1 else resized(history(config), factor)
+
+    def along_map(index: int) -> Any:
+        return drawn_rates(config.genetic_map, config.length, generator(seed, "recombination", index))
+
     return replicate_trees(
         demography_of(chosen, values),
         sample_sets(chosen.populations, sample_sizes(config)),
         number=number,
         length=config.length,
         mutation_rate=config.mutation_rate,
-        recombination_rate=config.recombination_rate,
+        recombination_rate=along_map if config.genetic_map else config.recombination_rate,
         seed=seed,
     )
 

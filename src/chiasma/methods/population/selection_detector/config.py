@@ -24,7 +24,9 @@ class Config(_Config):
         "length",
         "mutation_rate",
         "recombination_rate",
+        "genetic_map",
     )
+    reads_files: ClassVar[tuple[str, ...]] = ("genetic_map",)
 
     model: Literal["const", "exp"] = Field(
         default="const", description="history of the one population, as in pg-gan; its values: --set truth.Ne=10000"
@@ -45,6 +47,10 @@ class Config(_Config):
     )
     mutation_rate: float = Field(default=1.25e-8, gt=0, description="a base and generation")
     recombination_rate: float = Field(default=1.25e-8, ge=0, description="a base and generation")
+    genetic_map: str = Field(
+        default="",
+        description="HapMap, gmap or PLINK map: each region takes the rates of a stretch of it in place of one rate",
+    )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="share of dense units left out in training")
     freeze: bool = Field(
         default=False, description="leave the convolutions as they begin, for fine-tuning on few regions (--from)"

@@ -15,6 +15,7 @@ from chiasma.methods.population.selection_detector.config import Config, tiny
 from chiasma.simulate.central_regions import replicate_trees
 from chiasma.simulate.demographies import Model, resized as larger
 from chiasma.simulate.demographies_pg_gan import MODELS
+from chiasma.simulate.region_rates import drawn_rates
 from chiasma.simulate.sweeps import Introduced, SizeHistory, Sweep, simulate_introduced, simulate_sweep
 
 CLASSES = ("neutral", "selected")
@@ -67,14 +68,17 @@ def _trees(config: Config, model: Model, run_seed: int, index: int) -> Any:
     history = SizeHistory.from_demes(model.graph(model.complete(config.truth)), model.populations[0])
     seed = derive_seed(run_seed, "selection-detector", "region", index)
     msprime = require_module("msprime", extra="population")
+    recombination: Any = config.recombination_rate
+    if config.genetic_map:
+        recombination = drawn_rates(config.genetic_map, config.length, generator(seed, "recombination"))
     if index % 2 == 0:
         # the same steps of growth as for sweeps, so that they tell nothing
-        rates: dict[str, float] = {"length": config.length, "mutation_rate": config.mutation_rate}
-        rates["recombination_rate"] = config.recombination_rate
+        rates: dict[str, Any] = {"length": config.length, "mutation_rate": config.mutation_rate}
+        rates["recombination_rate"] = (lambda _: recombination) if config.genetic_map else recombination
         sample = [msprime.SampleSet(config.haplotypes, ploidy=1)]
         return next(replicate_trees(history.demography(), sample, number=1, **rates, seed=seed))
     settings: dict[str, Any] = {"haplotypes": config.haplotypes, "length": config.length, "seed": seed}
-    settings["recombination"] = config.recombination_rate
+    settings["recombination"] = recombination
     place, s = config.length / 2, strength(config, index)
     if config.introduced:
         ancestry = simulate_introduced(Introduced(place, s, round(config.introduced)), history, **settings)

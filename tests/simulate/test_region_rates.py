@@ -1,0 +1,92 @@
+"""Recombination of simulated regions along a genetic map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.core.rng import generator
+from chiasma.data.genetic_map import GeneticMap
+from chiasma.methods.population.diploshic import config as diploshic
+from chiasma.methods.population.pg_gan import config as pg_gan, examples as games
+from chiasma.methods.population.selection_detector import config as detector, examples as windows
+from chiasma.run.simulations import content_key
+from chiasma.simulate.region_rates import drawn_rates, find_map_stretches
+from chiasma.simulate.sweep_examples import simulated_dataset, tree_sequence
+
+msprime = pytest.importorskip("msprime")
+
+
+@pytest.fixture
+def hot_end(tmp_path):
+    """A map of 400 kb, in stretches of 20 kb: nothing for 18 kb, then all crossovers in 2 kb."""
+    lines = ["pos chr cM", "1 7 0"]
+    for stretch in range(20):
+        lines += [f"{20_000 * stretch + 18_001} 7 {stretch}", f"{20_000 * (stretch + 1) + 1} 7 {stretch + 1}"]
+    path = tmp_path / "hot.gmap"
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_stretches_lie_end_to_end_and_have_the_rates_of_the_map():
+    chart = GeneticMap(
+        {"1": np.array([100, 400, 1_200]), "2": np.array([0, 50])}, {"1": np.array([0, 3.0, 4.0]), "2": np.zeros(2)}
+    )
+    found = find_map_stretches(chart, length=500)
+    assert list(zip(found.contigs, found.starts)) == [("1", 100), ("1", 600)]
+    seen = set()
+    for seed in range(20):
+        rates = found.drawn(generator(seed))
+        ends = [chart.at("1", np.array([start, start + 500])) for start in (100, 600)]
+        which = int(np.argmin([abs(rates.total_mass * 100 - np.diff(end)[0]) for end in ends]))
+        assert rates.total_mass * 100 == pytest.approx(np.diff(ends[which])[0])
+        assert rates.sequence_length == 500
+        seen.add(which)
+    assert seen == {0, 1}
+
+
+def test_a_map_without_a_stretch_so_long_is_refused(hot_end, tmp_path):
+    with pytest.raises(InsufficientDataError, match="400,000 bases between markers"):
+        drawn_rates(hot_end, 500_000, generator(1))
+    with pytest.raises(InputError, match="no such genetic map"):
+        drawn_rates(str(tmp_path / "absent"), 20_000, generator(1))
+    with pytest.raises(InputError, match="whole number"):
+        drawn_rates(hot_end, 20_000.5, generator(1))
+
+
+def _crossovers(trees):
+    return np.concatenate([ts.breakpoints(as_array=True)[1:-1] for ts in trees])
+
+
+def test_regions_of_a_game_cross_over_where_the_map_does(hot_end):
+    config = pg_gan.tiny().replace(genetic_map=hot_end, length=20_000)
+    places = _crossovers(games.trees(config, {"Ne": 5_000}, number=5, seed=3))
+    assert len(places) > 50
+    assert (places >= 18_000).all()
+    again = _crossovers(games.trees(config, {"Ne": 5_000}, number=5, seed=3))
+    assert np.array_equal(places, again)
+
+
+def test_swept_and_neutral_regions_cross_over_where_the_map_does(hot_end):
+    config = detector.tiny().replace(genetic_map=hot_end, length=20_000)
+    for index in (0, 1):
+        places = _crossovers([windows.tree_sequence(config, 5, index)])
+        assert len(places) > 5
+        assert (places >= 18_000).all()
+    tiny = diploshic.tiny()
+    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
+    for index in range(5):
+        places = _crossovers([tree_sequence(config, 5, index)])
+        assert len(places) > 5
+        assert (places >= 18_000).all()
+
+
+def test_examples_along_another_map_are_others(hot_end):
+    tiny = diploshic.tiny()
+    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
+    before = content_key(simulated_dataset(config, 1, np.arange(3)).x)
+    with open(hot_end, "a") as file:
+        file.write("500001 7 30\n")
+    assert content_key(simulated_dataset(config, 1, np.arange(3)).x) != before
+    assert pg_gan.tiny().replace(genetic_map=hot_end).named_files() == {"genetic_map": hot_end}
