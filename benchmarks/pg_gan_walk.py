@@ -32,7 +32,7 @@ MEASURED = 40
 """Regions of the truth, minibatches that the discriminator is trained on, and those that a loss is the mean of."""
 BUDGETS = ((80, 8, 1), (300, 10, 1), (300, 10, 4), (300, 10, 16))
 """Steps, proposals for each parameter, minibatches that each is scored on."""
-WALKS = 40
+WALKS = 20
 
 
 def measure(model: str, haplotypes: tuple[int, ...], at: dict[str, float]) -> tuple[float, float]:
