@@ -3,7 +3,8 @@ import pytest
 
 from chiasma.core.errors import ChiasmaError, FormatError
 from chiasma.data.haplotypes import Haplotypes
-from chiasma.io.ms import read_ms, write_ms
+from chiasma.io.ms import is_ms, read_ms, write_ms
+from chiasma.workflow.loading.genotypes import read_haplotypes
 
 
 def test_round_trip(tmp_path):
@@ -47,3 +48,13 @@ def test_discoal(data_dir):
     replicates = read_ms(data_dir / "population/ms/discoal_hard55k.ms.gz")
     assert len(replicates) == 10 and replicates[0].alleles.shape == (100, 1987) and replicates[0].length == 55_000
     assert len(read_ms(data_dir / "population/ms/rehh_ms.out")) == 2
+
+
+def test_output_of_ms_is_known_by_its_first_lines(tmp_path):
+    found = tmp_path / "sweeps.out"
+    found.write_text("ms 2 1 -t 5\n1 2 3\n\n//\nsegsites: 1\npositions: 0.5\n0\n1\n")
+    other = tmp_path / "calls.vcf"
+    other.write_text("##fileformat=VCFv4.2\n##source=//\n")
+    assert is_ms(found)
+    assert not is_ms(other)
+    assert read_haplotypes(found).haplotypes.n_haplotypes == 2

@@ -42,6 +42,17 @@ def test_trees_tell_sweeps_from_neutral_regions(tmp_path: Path) -> None:
     assert table.shape == (15 * 11, 1) and table["share_of_splits"].sum() == pytest.approx(1)
 
 
+def test_no_class_is_impossible() -> None:
+    data = examples.example(1)
+    fitted = build(tiny()).fit(data, seed=1)
+    scores = fitted.scores(data)
+    votes = fitted.forest_.probabilities(fitted._features(data))
+    assert (votes == 0).any()
+    assert scores.sum(axis=1) == pytest.approx(1)
+    assert scores.min() == pytest.approx(1 / 5 / (fitted.config.trees + 1))
+    assert (np.argmax(scores, axis=1) == np.argmax(votes, axis=1)).all()
+
+
 def test_other_data_are_refused() -> None:
     data = examples.example(1).take(np.arange(10))
     with pytest.raises(InputError, match="grids"):

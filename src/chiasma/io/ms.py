@@ -15,6 +15,13 @@ from chiasma.data.haplotypes import Haplotypes
 from chiasma.io.textfile import read_lines
 
 
+def is_ms(path: Path | str) -> bool:
+    """Whether a file begins as ms and its kin write: a command, seeds, and within a few lines the first `//`."""
+    with open(path, "rb") as file:
+        start = file.read(4096)
+    return any(line.startswith(b"//") for line in start.splitlines()[:8])
+
+
 def read_ms(path: Path | str, *, length: float | None = None) -> list[Haplotypes]:
     """Read every replicate of an ms file, plain or gzip.
 

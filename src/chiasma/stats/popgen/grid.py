@@ -204,7 +204,8 @@ def require_polarised(haplotypes: Haplotypes, names: tuple[str, ...]) -> None:
             where=f"contig {haplotypes.contig}",
             got="alleles coded as reference and alternative",
             expected="ancestral and derived",
-            do=f"give ancestral alleles (FASTA, or INFO AA of the VCF), or do without {', '.join(names)}",
+            do="give --ancestral (AA for the VCF's INFO AA, a FASTA, a table); without them diploshic, or shic with "
+            f"--statistics diploid, leaves out {', '.join(names)}",
         )
 
 

@@ -101,6 +101,8 @@ def read_haplotypes(
 ) -> HaplotypeRead:
     """Read haplotypes by what the name of the file says: .trees, .tsz, .ms, .vcz, .zarr, .bed, .h5, else VCF or BCF.
 
+    Output of ms is known by its first lines too, whatever its name.
+
     .bed is PLINK's, .h5 and .hdf5 scikit-allel's; neither tells phase: heterozygous genotypes have none.
 
     Args:
@@ -121,7 +123,7 @@ def read_haplotypes(
         text, _, named = samples.partition("=")
         table = read_samples(text)
         populations = populations or (tuple(named.split(",")) if named else None)
-    if name.endswith((".trees", ".tsz", ".ms", ".msout")):
+    if name.endswith((".trees", ".tsz", ".ms", ".msout")) or _is_ms(path):
         if table is not None or populations:
             raise UsageError("a table of samples is of use with VCF only", where=path)
         return _read_simulated(path, name, region)
@@ -140,6 +142,12 @@ def read_haplotypes(
     from chiasma.io.vcf import read_vcf
 
     return read_vcf(path, region=region, samples=table, populations=populations)
+
+
+def _is_ms(path: Path | str) -> bool:
+    from chiasma.io.ms import is_ms
+
+    return Path(path).is_file() and is_ms(path)
 
 
 def _read_simulated(path: Path | str, name: str, region: str | None) -> HaplotypeRead:

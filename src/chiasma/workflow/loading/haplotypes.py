@@ -170,7 +170,7 @@ def require_polarised(read: HaplotypeRead, path: Path | str) -> None:
             where=path,
             got="reference and alternative alleles",
             expected="--ancestral AA (the file's INFO AA), a FASTA, a VCF with INFO AA, or a table",
-            do="add --ancestral, or fit a model that codes by the minor allele (--encoding.orient minor)",
+            do="add --ancestral, or fit a model that reads minor alleles (haplotype-cnn with --encoding.orient minor)",
         )
 
 

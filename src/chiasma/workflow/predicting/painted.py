@@ -184,10 +184,15 @@ def _statistics(data: Dataset, index: int, config: Any) -> Any:
 
 
 def _summary(config: Any, data: Dataset, scores: np.ndarray, found: list[Found]) -> str:
-    highest = int(np.argmax(scores.max(axis=1)))
-    best = best_interval(scores[highest])
-    place = f"{best.score:.2f} in {data.ids[highest]}"
-    return f"{len(found):,} intervals score {config.threshold:g} or more; the highest score is {place}"
+    if found:
+        best = max(found, key=lambda one: one.score)
+        place = f"{best.score:.2f} at {best.contig}:{best.start + 1:,}-{best.end:,}, painted by {best.source}"
+        return f"{len(found):,} intervals score {config.threshold:g} or more; the highest score is {place}"
+    row = int(np.argmax(scores.max(axis=1)))
+    highest = f"{scores[row].max():.2f} in {data.ids[row]}"
+    if scores.max() < config.threshold:
+        return f"no interval scores {config.threshold:g} or more; the highest score is {highest}"
+    return f"no interval counts: the highest score, {highest}, lies nearer to another window's middle, or is not called"
 
 
 def _write_page(

@@ -50,8 +50,12 @@ class Shic:
         return self
 
     def scores(self, data: Dataset) -> np.ndarray:
-        """Probability of each class (example, class)."""
-        return self.forest_.probabilities(self._features(data))
+        """Probability of each class (example, class): the trees' votes, and one more that is shared out evenly.
+
+        A class for which no tree of a finite forest votes is unlikely, not impossible.
+        """
+        votes = self.config.trees * self.forest_.probabilities(self._features(data))
+        return (votes + 1 / len(self.names_)) / (self.config.trees + 1)
 
     def _features(self, data: Dataset) -> np.ndarray:
         if not isinstance(data.x, Simulated):
