@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,21 @@ import numpy as np
 import pytest
 
 from chiasma.core.errors import InsufficientDataError, UsageError
+from chiasma.data.dataset import Target
+from chiasma.fit.loop import build_seeded
 from chiasma.methods.population.diploshic.config import tiny as tiny_grid
 from chiasma.methods.population.selection_detector.config import tiny
+from chiasma.methods.population.selection_detector.examples import simulated_dataset
 from chiasma.split.table import read_split
 from chiasma.workflow.comparing.compare import compare
-from chiasma.workflow.fitted import load_fitted
+from chiasma.workflow.fitted import Fitted, load_fitted
+from chiasma.workflow.fitting.adapting import judge_adaptation, train_adapted
 from chiasma.workflow.fitting.fit import fit, plan
 from chiasma.workflow.fitting.options import FitOptions
-from chiasma.workflow.loading.adaptation import adaptation_remark
-from chiasma.workflow.loading.prepare import prepare
+from chiasma.workflow.loading.adaptation import adaptation_remark, divide_real
+from chiasma.workflow.loading.prepare import Prepared, prepare
+from chiasma.workflow.loading.simulations import load_simulations
+from chiasma.workflow.method import load_method
 from chiasma.workflow.predicting.predict import predict
 from command_line import call
 
@@ -184,6 +191,34 @@ def test_masked_windows_wear_what_simulations_wear(world: Path) -> None:
     assert any("mask" in str(skip) for skip in prepared.real.dataset.skips)
     facts = {"file": "x.vcf", "windows": 9, "adapted_to": "chr1:0-100000"}
     assert "and 10 of these" in adaptation_remark(facts, prepared.real.dataset, job.config)
+
+
+@pytest.mark.slow
+def test_regions_of_another_mutation_rate_are_told_less(tmp_path: Path) -> None:
+    """Real windows with a twentieth of the sites: the last hidden layer tells them, and after adaptation less."""
+    config = tiny().replace(
+        train_examples=240,
+        valid_examples=32,
+        calibration_examples=0,
+        test_examples=120,
+        training={**tiny().training.model_dump(), "epochs": 20, "schedule": "cosine"},
+    )
+    data = simulated_dataset(config.replace(mutation_rate=config.mutation_rate / 20), 202, np.arange(240))
+    start = np.arange(240) * int(config.length)
+    columns = {"chrom": np.full(240, "1", object), "start": start, "end": start + int(config.length)}
+    data = replace(data, target=Target("none", np.zeros(0), data.target.names), columns=columns)
+    simulated = Prepared(*load_simulations(config, seed=1))
+    prepared = replace(simulated, real=Prepared(data, divide_real(data, config, where="simulated")))
+    method, options = load_method("selection-detector"), FitOptions(seed=1, device="cpu", draws=100)
+    task = method.module("task").make_task(config, prepared.dataset, prepared.split)
+    model = build_seeded(method.module("model").build, config, 2, seed=1)
+    model, _ = train_adapted(method, config, prepared, options, task=task, model=model, folder=tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    adapted = Fitted(method, config, data.target, model, {"task": {}, "length": None})
+    found = judge_adaptation(adapted, prepared, options, folder=tmp_path)
+    assert found["area"]["without"]["value"] > 0.8
+    assert found["area"]["adapted"]["value"] < found["area"]["without"]["value"] - 0.05
+    assert found["test"]["adapted"] > 0.7
 
 
 def test_the_command_line_has_the_flag(world: Path) -> None:
