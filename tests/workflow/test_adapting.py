@@ -105,6 +105,7 @@ def test_runs_with_and_without_are_compared_on_the_same_simulations(world: Path)
     assert {row["a"] for row in found.pairs} | {row["b"] for row in found.pairs} >= {"plain", "run"}
 
 
+@pytest.mark.slow
 def test_a_run_again_is_recognised_and_ends_with_the_same_numbers(world: Path) -> None:
     assert adapt(world).state == "complete"
     adapt(world, output="again")
