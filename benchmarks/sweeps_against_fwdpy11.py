@@ -30,7 +30,8 @@ SIZE, LENGTH, HAPLOTYPES = 500, 2e4, 20
 RATE = 40 / (4 * SIZE * LENGTH)
 S = 40 / SIZE
 SITE = LENGTH / 2
-STATISTICS = ("segsites", "pi", "tajima_d", "n_haplotypes", "h12", "pi_middle")
+STATISTICS = ("segsites", "pi", "tajima_d", "n_haplotypes", "h12", "pi_middle", "meeting", "meeting_middle")
+"""The last two are of the ancestry itself: generations back to where two haplotypes meet, on average."""
 _LONGEST = 5000.0
 """Generations: a tree with more branches than this that a standing allele may have arisen on counts as one with this
 (see `standing`; the mean is 430, and 1 tree of 700 had more)."""
@@ -170,6 +171,8 @@ def backward(realised: Realised, scenario: Scenario, seed: int) -> Any:
 
 def summary(ts: Any, seed: int) -> list[float]:
     """The STATISTICS of an ancestry, with neutral mutations alone."""
+    meeting = ts.diversity(mode="branch") / 2
+    fifths = ts.diversity(mode="branch", windows=np.linspace(0, LENGTH, 6)) / 2
     tables = ts.dump_tables()
     tables.sites.clear()
     tables.mutations.clear()
@@ -188,7 +191,7 @@ def summary(ts: Any, seed: int) -> list[float]:
     pi = site_diversity(alleles)
     h12 = frequency[:2].sum() ** 2 + (frequency[2:] ** 2).sum()
     middle = pi[(place >= 0.4) & (place < 0.6)].sum()
-    return [alleles.shape[1], pi.sum(), tajimas_d(alleles), len(frequency), h12, middle]
+    return [alleles.shape[1], pi.sum(), tajimas_d(alleles), len(frequency), h12, middle, meeting, fifths[2]]
 
 
 def pairs_of(name: str, number: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
