@@ -20,7 +20,7 @@ import torch
 
 from chiasma.core.rng import generator
 from chiasma.methods.population.pg_gan import examples
-from chiasma.methods.population.pg_gan.annealing import anneal
+from chiasma.methods.population.pg_gan.annealing import Walk, anneal
 from chiasma.methods.population.pg_gan.config import annealing
 from chiasma.methods.population.pg_gan.model import Game
 from chiasma.methods.population.pg_gan.regions import observed_in
@@ -70,8 +70,9 @@ def walk(depth: float, scatter: float, *, steps: int, proposals: int, scored: in
     def loss(vector: np.ndarray) -> float:
         return 0.6 + depth * ((vector - low) ** 2).sum() / full + rng.normal(0, scatter / scored**0.5)
 
-    found = anneal(
-        start,
+    stood = Walk(start, loss(start))
+    for _ in anneal(
+        stood,
         axes,
         loss=loss,
         train=lambda _: None,
@@ -79,8 +80,9 @@ def walk(depth: float, scatter: float, *, steps: int, proposals: int, scored: in
         proposals=proposals,
         spread=15,
         rng=rng,
-    )
-    return float(np.abs(found[-1].current - low).mean())
+    ):
+        pass
+    return float(np.abs(stood.current - low).mean())
 
 
 def main() -> None:

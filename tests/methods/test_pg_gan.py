@@ -12,7 +12,7 @@ from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.encode.central_sites import central_range, code_central
 from chiasma.methods.population.pg_gan import examples
-from chiasma.methods.population.pg_gan.annealing import anneal, propose
+from chiasma.methods.population.pg_gan.annealing import Walk, anneal, propose
 from chiasma.methods.population.pg_gan.config import Config, published, tiny
 from chiasma.methods.population.pg_gan.gate import check_statistics, compare_regions
 from chiasma.methods.population.pg_gan.model import Game, PgGan
@@ -34,15 +34,18 @@ def test_annealing_finds_a_minimum_and_centres_on_where_it_stands() -> None:
         return float((vector[0] - 9) ** 2 + (vector[1] + 0.5) ** 2)
 
     trained: list[np.ndarray] = []
-    steps = anneal(
-        np.array([1.0, 0.9]),
-        AXES,
-        loss=loss,
-        train=trained.append,
-        iterations=60,
-        proposals=10,
-        spread=15,
-        rng=np.random.default_rng(1),
+    start = np.array([1.0, 0.9])
+    steps = list(
+        anneal(
+            Walk(start, loss(start)),
+            AXES,
+            loss=loss,
+            train=trained.append,
+            iterations=60,
+            proposals=10,
+            spread=15,
+            rng=np.random.default_rng(1),
+        )
     )
     # 8 away at a deviation of 10 / 15: anchored on the start it could not come here
     np.testing.assert_allclose(steps[-1].current, [9, -0.5], atol=0.3)
@@ -53,16 +56,18 @@ def test_annealing_finds_a_minimum_and_centres_on_where_it_stands() -> None:
 
 
 def test_worse_is_accepted_by_temperature() -> None:
-    rising = iter(np.arange(1.0, 1e4))
-    steps = anneal(
-        np.array([5.0, 0.0]),
-        AXES,
-        loss=lambda _: next(rising),
-        train=lambda _: None,
-        iterations=200,
-        proposals=1,
-        spread=15,
-        rng=np.random.default_rng(1),
+    rising = iter(np.arange(2.0, 1e4))
+    steps = list(
+        anneal(
+            Walk(np.array([5.0, 0.0]), 1.0),
+            AXES,
+            loss=lambda _: next(rising),
+            train=lambda _: None,
+            iterations=200,
+            proposals=1,
+            spread=15,
+            rng=np.random.default_rng(1),
+        )
     )
     accepted = np.array([step.accepted for step in steps])
     assert 0 < accepted[:100].mean() < 1 and accepted[-20:].mean() < accepted[:20].mean() + 0.2

@@ -95,12 +95,13 @@ def test_kill_in_the_middle_of_learning_from_simulations(tmp_path):
 
 @pytest.mark.slow
 def test_kill_in_the_middle_of_annealing(tmp_path):
-    """A game that was killed is played again from its start, and ends where it would have."""
+    """A game that was killed goes on from its last step, and ends where it would have."""
     pytest.importorskip("msprime")
     words = ("fit", "pg-gan", "--preset", "tiny", "--set", "posterior_sets=0", "--no-rivals", "--no-explain")
     done(*words, "-o", tmp_path / "whole")
-    _killed_after("fitting pg-gan", [str(word) for word in (*words, "-o", tmp_path / "cut")])
+    _killed_after("step 1 of 3", [str(word) for word in (*words, "-o", tmp_path / "cut")])
     assert not (tmp_path / "cut").exists() and (tmp_path / "cut.partial").exists()
-    assert "resuming" in done(*words, "-o", tmp_path / "cut").err
+    said = done(*words, "-o", tmp_path / "cut").err
+    assert "resuming" in said and "start 1" not in said and "step 1 " not in said and "step 3 of 3" in said
     for name in ("metrics.json", "predictions.parquet", "model.safetensors"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from chiasma.core.errors import ChiasmaError, InputError
 from chiasma.data.dataset import Dataset, Target
+from chiasma.data.results import Inference
 
 
 @contextmanager
@@ -121,6 +123,17 @@ class Procedure(Protocol):
     def from_state(cls, config: Any, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
         """Fitted again from its state."""
         ...
+
+
+def fit_procedure(procedure: Any, data: Dataset, *, seed: int, folder: Path) -> Any:
+    """Fit, telling the run folder to those that keep in it how far they have come."""
+    return procedure.fit(data, seed=seed, **_asked(procedure.fit, folder=folder))
+
+
+def conclude_in(procedure: Any, data: Dataset, *, seed: int, folder: Path) -> Inference:
+    """What a procedure concludes, likewise."""
+    found: Inference = procedure.conclude(data, seed=seed, **_asked(procedure.conclude, folder=folder))
+    return found
 
 
 def fit_estimator(estimator: Any, x: Any, y: Any, *, unit: np.ndarray, study: np.ndarray | None = None) -> Any:

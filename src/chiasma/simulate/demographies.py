@@ -46,6 +46,16 @@ class Prior:
             return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
         return float(rng.uniform(self.low, self.high))
 
+    @property
+    def width(self) -> float:
+        """Of the range; of its logarithms where it is log."""
+        return float(np.log(self.high) - np.log(self.low)) if self.log else self.high - self.low
+
+    @property
+    def middle(self) -> float:
+        """The median of what is drawn."""
+        return float(np.sqrt(self.low * self.high)) if self.log else (self.low + self.high) / 2
+
     def problems(self) -> list[str]:
         """All that is wrong with the range."""
         found = []
@@ -196,20 +206,40 @@ def simulate_model(
 
 
 def read_model(path: Path | str) -> Model:
-    """A demes YAML file, with priors where its metadata has them.
+    """A demes YAML file, with priors and haplotypes where its metadata has them.
 
         metadata:
+          haplotypes: {A: 20, B: 20}
           priors:
             N_now: {paths: [demes/A/epochs/-1/end_size], low: 1000, high: 50000, log: true}
 
-    A path names demes by name and lists by index; a value is put at each of its paths.
+    A path names demes by name and lists by index; a value is put at each of its paths. Ranges of times count
+    generations, whatever the units of the file. The demes that `haplotypes` names are sampled, in this order; without
+    it all that reach the present.
 
     Raises:
-        InputError: no such file, a prior without range or with a path that is not in the file.
+        InputError: no such file, a prior without range or with a path that is not in the file, haplotypes of a deme
+            that does not reach the present.
         FormatError: not a demes model.
     """
     graph = read_graph(path)
-    return graph_model(graph, Path(path).stem, source=str(path), priors=graph.metadata.get("priors", {}))
+    model = graph_model(graph, Path(path).stem, source=str(path), priors=graph.metadata.get("priors", {}))
+    sampled = graph.metadata.get("haplotypes")
+    return model if sampled is None else _sampled(model, sampled)
+
+
+def _sampled(model: Model, sampled: Any) -> Model:
+    """The model with the demes and numbers of haplotypes that its file names."""
+    numbers = list(sampled.values()) if isinstance(sampled, Mapping) else []
+    whole = all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers)
+    if not numbers or not whole or not set(sampled) <= set(model.populations):
+        raise InputError(
+            "not numbers of haplotypes",
+            where=f"{model.source}, metadata, haplotypes",
+            got=sampled,
+            expected=f"whole numbers by deme, of {', '.join(model.populations)}",
+        )
+    return replace(model, populations=tuple(sampled), haplotypes=tuple(numbers))
 
 
 def read_graph(path: Path | str) -> Any:
@@ -233,13 +263,22 @@ def graph_model(graph: Any, name: str, *, source: str, priors: Mapping[str, Mapp
     graph = graph.in_generations()
     written = graph.asdict()
     parameters, places = [], {}
+    if priors is not None and not isinstance(priors, Mapping):
+        raise InputError("not priors by name", where=source, got=priors, expected="NAME: {paths, low, high}")
     for parameter, entry in (priors or {}).items():
         where = f"{source}, prior {parameter}"
-        if not {"paths", "low", "high"} <= set(entry) <= {"paths", "low", "high", "log", "unit"}:
-            raise InputError("not a prior", where=where, got=dict(entry), expected="paths, low, high, [log, unit]")
+        if not isinstance(entry, Mapping) or not {"paths", "low", "high"} <= set(entry) <= {
+            "paths",
+            "low",
+            "high",
+            "log",
+            "unit",
+        }:
+            raise InputError("not a prior", where=where, got=entry, expected="paths, low, high, [log, unit]")
         default = float(_find(written, entry["paths"][0], where))
-        low, high = float(entry["low"]), float(entry["high"])
-        prior = Prior(parameter, default, low, high, entry.get("unit", ""), log=bool(entry.get("log", False)))
+        low, high = (_number(entry[side], where) for side in ("low", "high"))
+        unit = entry.get("unit", _unit(entry["paths"][0]))
+        prior = Prior(parameter, default, low, high, unit, log=bool(entry.get("log", False)))
         if prior.problems():
             raise InputError("; ".join(prior.problems()), where=where)
         for each in entry["paths"]:
@@ -256,6 +295,21 @@ def graph_model(graph: Any, name: str, *, source: str, priors: Mapping[str, Mapp
 
     today = tuple(deme.name for deme in graph.demes if deme.end_time == 0)
     return Model(name, source, tuple(parameters), today, build)
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError("not a number", where=where, got=value) from error
+
+
+def _unit(path: str) -> str:
+    """What is counted at a path of a demes model in generations."""
+    last = [part for part in path.split("/") if not part.lstrip("-").isdigit()][-1]
+    times = dict.fromkeys(("start_time", "end_time", "time"), "generations")
+    sizes = dict.fromkeys(("start_size", "end_size"), "diploids")
+    return {**times, **sizes, "rate": "a generation", "proportions": "share of lineages"}.get(last, "")
 
 
 def _step(node: Any, part: str, where: str) -> Any:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from chiasma.core.files import plain, read_json, write_json, write_text
-from chiasma.data.results import Inference
+from chiasma.fit.contracts import conclude_in
 from chiasma.plot.style import save_figure, to_csv
 from chiasma.workflow.fitted import Fitted
 from chiasma.workflow.fitting.options import FitOptions
@@ -23,7 +23,7 @@ def infer(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Pa
         folder: the run folder.
     """
     held_out = prepared.dataset.take(prepared.split.where("calibration", "test"))
-    found: Inference = fitted.model.conclude(held_out, seed=options.seed)
+    found = conclude_in(fitted.model, held_out, seed=options.seed, folder=folder)
     for name, columns in found.tables.items():
         write_text(folder / "inference" / f"{name}.csv", to_csv({key: plain(list(c)) for key, c in columns.items()}))
     for figure in found.figures:

@@ -18,7 +18,7 @@ from chiasma.data.matrix import Matrix, Views
 from chiasma.data.sequences import Sequences
 from chiasma.data.simulated import Simulated
 from chiasma.fit.clock import cpu_time, usable_cores
-from chiasma.fit.contracts import STUDY, Procedure, fit_estimator, fit_representation, refusals
+from chiasma.fit.contracts import STUDY, Procedure, fit_estimator, fit_procedure, fit_representation, refusals
 from chiasma.workflow.fitted import Fitted, as_frames
 from chiasma.workflow.fitting.component_count import component_facts, component_remarks
 from chiasma.workflow.fitting.head import build_model, factor_names, representation_of
@@ -53,7 +53,7 @@ def train_method(
     if method.card.contract == "task":
         config, model, meta, cost = _train_network(method, config, prepared, options, folder, start)
     elif method.card.contract == "procedure" and not method.card.represents:
-        model, meta, cost = _train_procedure(method, config, prepared, options)
+        model, meta, cost = _train_procedure(method, config, prepared, options, folder)
     else:
         config = _seeded(config, options)
         model, meta, cost = _train_estimator(method, config, prepared, options)
@@ -178,10 +178,10 @@ def _train_estimator(
 
 
 def _train_procedure(
-    method: Method, config: Config, prepared: Prepared, options: FitOptions
+    method: Method, config: Config, prepared: Prepared, options: FitOptions, folder: Path
 ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     procedure: Procedure = method.module("model").build(config)
-    procedure.fit(prepared.dataset.take(training_part(prepared)), seed=options.seed)
+    fit_procedure(procedure, prepared.dataset.take(training_part(prepared)), seed=options.seed, folder=folder)
     return procedure, {}, {"parameters": None}
 
 

@@ -91,7 +91,8 @@ def load_haplotypes(
     if getattr(examples, "reads_derived", lambda config: False)(config):
         require_polarised(found.read, path)
     sizes = examples.sample_sizes(config)
-    kept, note = choose_rows(found.read.haplotypes, sizes, seed, haplotypes=haplotypes, where=path)
+    named = getattr(examples, "population_names", lambda config: ())(config)
+    kept, note = choose_rows(found.read.haplotypes, sizes, seed, haplotypes=haplotypes, where=path, named=named)
     kept, missing = whole_sites(kept.take_sites(np.flatnonzero(segregating(kept.alleles))))
     design = examples.design(config)
     length, step = design.length, getattr(design, "step", None)
@@ -191,11 +192,22 @@ def require_phase(read: HaplotypeRead, path: Path | str) -> None:
 
 
 def choose_rows(
-    all_rows: Haplotypes, sizes: tuple[int, ...], seed: int, *, haplotypes: str, where: Any
+    all_rows: Haplotypes,
+    sizes: tuple[int, ...],
+    seed: int,
+    *,
+    haplotypes: str,
+    where: Any,
+    named: tuple[str, ...] = (),
 ) -> tuple[Haplotypes, str]:
-    """The rows a network reads, in population order, and a sentence on what was done."""
+    """The rows a network reads, in population order, and a sentence on what was done.
+
+    Populations are told by their order, or where the model has names for them (`named`) by these: others are left out.
+    """
     owners = np.repeat(np.arange(len(all_rows.samples)), all_rows.ploidy)
-    if len(sizes) == 1:
+    if named and all_rows.population is not None:
+        groups = _groups_named(all_rows.population, named, owners, where=where)
+    elif len(sizes) == 1:
         groups = [np.arange(all_rows.n_haplotypes)]
     else:
         population = all_rows.population
@@ -205,12 +217,14 @@ def choose_rows(
                 "populations are not those of the model",
                 where=where,
                 got=", ".join(map(str, names)) or "none named",
-                expected=f"{len(sizes)} populations, in order",
+                expected=", ".join(named) or f"{len(sizes)} populations, in order",
                 do="--samples FILE:COLUMN=FIRST,SECOND",
             )
         groups = [np.flatnonzero(population[owners] == name) for name in names]
-    if haplotypes == "all" and len(sizes) == 1:
+    whole = haplotypes == "all" and len(sizes) == 1
+    if whole and len(groups[0]) == all_rows.n_haplotypes:
         return all_rows, f"all {all_rows.n_haplotypes} haplotypes"
+    sizes = (len(groups[0]),) if whole else sizes
     draw = generator(seed, "haplotypes")
     rows = []
     for group, size in zip(groups, sizes, strict=True):
@@ -221,4 +235,28 @@ def choose_rows(
     names_kept = np.array([f"{all_rows.samples[owners[i]]}.{i % all_rows.ploidy}" for i in index], object)
     population = None if all_rows.population is None else all_rows.population[owners[index]]
     kept = all_rows._with(alleles=all_rows.alleles[index], samples=names_kept, ploidy=1, population=population)
-    return kept, f"{len(index)} of {all_rows.n_haplotypes} haplotypes, as in training, drawn with seed {seed}"
+    note = f"{len(index)} of {all_rows.n_haplotypes} haplotypes"
+    note += ", all of the population" if whole else f", as in training, drawn with seed {seed}"
+    if named and all_rows.population is not None:
+        left = sorted(set(all_rows.population[np.delete(owners, np.concatenate(groups))].tolist()))
+        note += f"; populations that the model does not name are left out: {', '.join(left)}" if left else ""
+    return kept, note
+
+
+def _groups_named(
+    population: np.ndarray, named: tuple[str, ...], owners: np.ndarray, *, where: Any
+) -> list[np.ndarray]:
+    """Rows of each population that a model names; one population may bear another name than the model's only one."""
+    names = list(dict.fromkeys(population.tolist()))
+    if len(named) == len(names) == 1:
+        return [np.arange(len(owners))]
+    if absent := [name for name in named if name not in names]:
+        raise InputError(
+            f"populations of the model that the genotypes lack: {', '.join(absent)}",
+            where=where,
+            got=", ".join(map(str, names)),
+            expected=", ".join(named),
+            do="give the demes of the model the names that the table of samples has, or the column with theirs "
+            "(--samples FILE:COLUMN)",
+        )
+    return [np.flatnonzero(population[owners] == name) for name in named]

@@ -112,7 +112,8 @@ def load_observed(config: Config, inputs: Mapping[str, Any], *, seed: int) -> tu
         raise UsageError("of use with genotypes only", got=names, expected="--genotypes FILE", where="inputs")
     settings: Any = config
     examples = import_module(f"{type(config).__module__.rpartition('.')[0]}.examples")
-    stretches, mask, skips, note = _read(config, inputs, examples.sample_sizes(config), seed=seed)
+    sizes, named = examples.sample_sizes(config), getattr(examples, "population_names", lambda config: ())(config)
+    stretches, mask, skips, note = _read(config, inputs, sizes, named=named, seed=seed)
     finder = _Windows(stretches, mask, length=examples.design(config).length, least=settings.accessible)
     windows: dict[int, tuple[int, float, float]] = {}
     index: list[int] = []
@@ -127,7 +128,7 @@ def load_observed(config: Config, inputs: Mapping[str, Any], *, seed: int) -> tu
             index += [FIRST[name] + 2 * number, FIRST[name] + 2 * number + 1]
             part += [name, name]
     addresses = np.array(index, np.int64)
-    source = Beside(stretches, windows, np.array(examples.sample_sizes(config)), examples.simulate, config, mask)
+    source = Beside(stretches, windows, np.array(sizes), examples.simulate, config, mask)
     x = kept(Simulated(region_at, source, seed, addresses), None, executor="serial", workers=1)
     ids = np.array([_name(stretches, windows[i]) if i in windows else f"simulated:{seed}:{i}" for i in index], object)
     data = Dataset(
@@ -148,7 +149,7 @@ def _name(stretches: tuple[Haplotypes, ...], window: tuple[int, float, float]) -
 
 
 def _read(
-    config: Config, inputs: Mapping[str, Any], sizes: tuple[int, ...], *, seed: int
+    config: Config, inputs: Mapping[str, Any], sizes: tuple[int, ...], *, named: tuple[str, ...], seed: int
 ) -> tuple[tuple[Haplotypes, ...], Accessibility | None, list[Skip], str]:
     """The rows and segregating sites of each stretch, the mask, and what was left out."""
     settings: Any = config
@@ -161,7 +162,12 @@ def _read(
         read, mask = genotypes.read, genotypes.accessible
         require_phase(read, path)
         population = read.haplotypes.population
-        if len(sizes) == 1 and population is not None and len(names := list(dict.fromkeys(population.tolist()))) > 1:
+        if (
+            len(sizes) == 1
+            and not named
+            and population is not None
+            and len(names := list(dict.fromkeys(population.tolist()))) > 1
+        ):
             raise InputError(
                 "several populations for a history of one",
                 where=path,
@@ -169,7 +175,7 @@ def _read(
                 expected="one population",
                 do="--samples FILE:COLUMN=NAME, or a history of as many populations (--model)",
             )
-        rows, note = choose_rows(read.haplotypes, sizes, seed, haplotypes="trained", where=path)
+        rows, note = choose_rows(read.haplotypes, sizes, seed, haplotypes="trained", where=path, named=named)
         varied, missing = whole_sites(rows.take_sites(np.flatnonzero(segregating(rows.alleles))))
         skips += [*read.skips, *missing]
         found.append(varied)

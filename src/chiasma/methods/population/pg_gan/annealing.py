@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,16 +30,43 @@ class Step:
     current: np.ndarray
 
 
+@dataclass
+class Walk:
+    """Where an annealing stands.
+
+    Attributes:
+        start: vector (parameter,).
+        start_loss: of the generator with it, on one batch.
+        steps: taken so far.
+    """
+
+    start: np.ndarray
+    start_loss: float
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def current(self) -> np.ndarray:
+        """The vector now (parameter,)."""
+        return self.steps[-1].current if self.steps else self.start
+
+    @property
+    def loss(self) -> float:
+        """That of the last vector which was accepted, when it was."""
+        return next((step.loss for step in reversed(self.steps) if step.accepted), self.start_loss)
+
+
 def propose(value: float, parameter: Prior, deviation: float, rng: np.random.Generator) -> float:
-    """A normal around the current value, drawn again until it lies within the range."""
+    """A normal around the current value, drawn again until it lies within the range; of logarithms where it is log."""
+    centre = math.log(value) if parameter.log else value
     while True:
-        drawn = float(rng.normal(value, deviation))
+        drawn = float(rng.normal(centre, deviation))
+        drawn = math.exp(drawn) if parameter.log else drawn
         if parameter.low < drawn < parameter.high:
             return drawn
 
 
 def anneal(
-    start: np.ndarray,
+    walk: Walk,
     parameters: tuple[Prior, ...],
     *,
     loss: Callable[[np.ndarray], float],
@@ -47,29 +75,30 @@ def anneal(
     proposals: int,
     spread: float,
     rng: np.random.Generator,
-) -> list[Step]:
+) -> Iterator[Step]:
     """Play: propose along each parameter in turn, keep the best, accept by temperature, train when accepted.
 
     Proposals are centred on the current value (the original's code since 2023 centres them on the start).
 
     Args:
-        start: vector (parameter,).
+        walk: where it stands; each step is added to it.
         parameters: their ranges.
         loss: of the generator at a vector: low where the discriminator takes its regions for real.
         train: trains the discriminator against the vector that was accepted.
-        iterations: steps.
+        iterations: steps, those of the walk included.
         proposals: for each parameter in a step.
-        spread: deviation of a proposal is temperature * range / spread.
+        spread: deviation of a proposal is temperature * range / spread; the range of logarithms where it is log.
         rng: of proposals and acceptance.
+
+    Yields:
+        Each step once it is taken, the training included.
     """
-    current = np.array(start, np.float64)
-    current_loss = loss(current)
-    steps = []
-    for iteration in range(iterations):
+    for iteration in range(len(walk.steps), iterations):
         temperature = 1 - iteration / iterations
+        current, current_loss = walk.current, walk.loss
         best, best_loss = current, np.inf
         for index, parameter in enumerate(parameters):
-            deviation = temperature * (parameter.high - parameter.low) / spread
+            deviation = temperature * parameter.width / spread
             for _ in range(proposals):
                 vector = current.copy()
                 vector[index] = propose(current[index], parameter, deviation, rng)
@@ -77,7 +106,24 @@ def anneal(
                     best, best_loss = vector, found
         accepted = best_loss <= current_loss or rng.random() < current_loss / best_loss * temperature
         if accepted:
-            current, current_loss = best, best_loss
+            current = best
             train(current)
-        steps.append(Step(temperature, best, best_loss, bool(accepted), current))
-    return steps
+        walk.steps.append(Step(temperature, best, best_loss, bool(accepted), current))
+        yield walk.steps[-1]
+
+
+def step_arrays(steps: list[Step]) -> dict[str, np.ndarray]:
+    """Steps as arrays: current and proposed (step, parameter), steps (step, 3) of temperature, loss, accepted."""
+    return {
+        "current": np.array([step.current for step in steps]),
+        "proposed": np.array([step.proposed for step in steps]),
+        "steps": np.array([[step.temperature, step.loss, step.accepted] for step in steps]),
+    }
+
+
+def steps_of(arrays: Mapping[str, np.ndarray]) -> list[Step]:
+    """The steps that `step_arrays` was given."""
+    return [
+        Step(float(row[0]), proposed, float(row[1]), bool(row[2]), current)
+        for row, proposed, current in zip(arrays["steps"], arrays["proposed"], arrays["current"], strict=True)
+    ]

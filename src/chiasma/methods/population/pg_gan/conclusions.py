@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,13 @@ _UNINFORMED = 0.8
 
 
 def conclude(
-    fitted: PgGan, observed: Batch, *, truth: Mapping[str, float] | None, seed: int, rule: Rule | None = None
+    fitted: PgGan,
+    observed: Batch,
+    *,
+    truth: Mapping[str, float] | None,
+    seed: int,
+    rule: Rule | None = None,
+    folder: Path | None = None,
 ) -> Inference:
     """Whether the estimate fits, estimates, posteriors with their calibration, and figures of them.
 
@@ -51,6 +58,7 @@ def conclude(
         truth: all values by name where the observed regions are simulated, else None.
         seed: of simulations and draws.
         rule: what the observed regions went through, and simulated ones go through in turn.
+        folder: keeps the simulated data sets as they come; None: memory only.
     """
     config, rule = fitted.config, Rule() if rule is None else rule
     compared = compare_regions(fitted, observed, seed=seed, rule=rule)
@@ -77,7 +85,7 @@ def conclude(
             f"No intervals: {len(observed[0])} observed regions were held out, and {FEWEST_REGIONS} or more are needed."
         )
     elif config.posterior_sets:
-        posteriors, calibrations, kept = posteriors_of(fitted, observed, seed=seed, rule=rule)
+        posteriors, calibrations, kept = posteriors_of(fitted, observed, seed=seed, rule=rule, folder=folder)
         rows = _intervals(fitted, posteriors, calibrations, kept)
         tables |= {"posterior": _draws(fitted, posteriors), "intervals": rows}
         tables["calibration"] = _rank_table(calibrations)
@@ -109,7 +117,7 @@ def _shares(found: list[Calibration]) -> dict[str, np.ndarray]:
 
 
 def posteriors_of(
-    fitted: PgGan, observed: Batch, *, seed: int, rule: Rule | None = None
+    fitted: PgGan, observed: Batch, *, seed: int, rule: Rule | None = None, folder: Path | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, list[Calibration]], dict[str, Any]]:
     """Draws given the observed regions by each way, and what their intervals are worth on simulated truths.
 
@@ -124,7 +132,9 @@ def posteriors_of(
     config = fitted.config
     number = len(published_names(config))
     place = derive_seed(seed, "pg-gan", "posterior")
-    table = simulate_table(fitted, number=config.posterior_sets, regions=len(observed[0]), seed=place, rule=rule)
+    table = simulate_table(
+        fitted, number=config.posterior_sets, regions=len(observed[0]), seed=place, rule=rule, folder=folder
+    )
     given = summarise_batch(fitted, observed)[None]
     n_truths = len(table.parameters) // 5
     n_truths = n_truths if n_truths >= _FEWEST_TRUTHS else 0
@@ -144,7 +154,7 @@ def posteriors_of(
             name: calibrate_posteriors(truths.parameters, draws[1:], fitted.names_, level=LEVEL)
             for name, draws in found.items()
         }
-        middles = np.array([(one.low + one.high) / 2 for one in examples.inferred(config)])
+        middles = np.array([one.middle for one in examples.inferred(config)])
         untold = np.abs(truths.parameters - middles).mean(axis=0)
         for name, draws in found.items():
             left[name] = np.abs(np.median(draws[1:], axis=1) - truths.parameters).mean(axis=0) / untold

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from chiasma.core.config import Config as _Config
 
@@ -12,16 +12,21 @@ from chiasma.core.config import Config as _Config
 class Config(_Config):
     """Which history is fitted, to how many haplotypes, and how long the two players play."""
 
-    reads_files: ClassVar[tuple[str, ...]] = ("genetic_map",)
+    reads_files: ClassVar[tuple[str, ...]] = ("demes", "genetic_map")
 
     model: Literal["const", "exp", "im", "ooa2", "post_ooa", "ooa3"] = Field(
         default="const", description="the history whose parameters are fitted; simulated truth: --set truth.Ne=10000"
+    )
+    demes: str = Field(
+        default="", description="demes YAML with priors in its metadata: a history of one's own in place of `model`"
     )
     parameters: tuple[str, ...] = Field(default=(), description="parameters to infer; empty: all of the history")
     truth: dict[str, float] = Field(
         default={}, description="values of simulated truth, and of what is not inferred; others as published"
     )
-    haplotypes: tuple[int, ...] = Field(default=(), description="of each population; empty: the published numbers")
+    haplotypes: tuple[int, ...] = Field(
+        default=(), description="of each population; empty: the published numbers, or those in the demes file"
+    )
     sites: int = Field(default=36, ge=16, description="central sites of a region that the discriminator reads")
     length: float = Field(default=50_000, gt=0, description="bases of a simulated region")
     mutation_rate: float = Field(default=1.25e-8, gt=0, description="a base and generation")
@@ -68,6 +73,24 @@ class Config(_Config):
     cache: str = Field(
         default="", description="folder in which simulations of a simulated truth are kept; empty: memory only"
     )
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _named(cls, model: Any) -> Any:
+        if str(model).endswith((".yaml", ".yml")):
+            raise ValueError(f"a demes file is given by --demes {model}")
+        if "/" in str(model):
+            raise ValueError(
+                "the numbers of stdpopsim's catalogue have no ranges; write the model to a demes file, add priors to "
+                "its metadata, and give it by --demes FILE"
+            )
+        return model
+
+    @model_validator(mode="after")
+    def _one_history(self) -> Config:
+        if self.demes and self.model != "const":
+            raise ValueError(f"both a demes file and the history {self.model}: leave one out")
+        return self
 
 
 def default() -> Config:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from chiasma.core.errors import unknown_name
+from chiasma.core.errors import UsageError, unknown_name
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset, Target
 from chiasma.data.simulated import Simulated
 from chiasma.methods.population.pg_gan.config import Config, tiny
 from chiasma.simulate.central_regions import replicate_trees, sample_sets
 from chiasma.simulate.demographies import Model, Prior, demography_of, resized
+from chiasma.simulate.demographies_fitted import fitted_model
 from chiasma.simulate.demographies_pg_gan import MODELS
 from chiasma.simulate.region_rates import drawn_rates
 
@@ -33,8 +34,18 @@ def design(config: Config) -> Region:
 
 
 def history(config: Config) -> Model:
-    """The history that is fitted."""
-    return MODELS[config.model]
+    """The history that is fitted.
+
+    Raises:
+        InputError: a demes file that is absent, has no priors, or cannot be simulated at some values in their ranges.
+        FormatError: not a demes file.
+    """
+    return fitted_model(config.demes) if config.demes else MODELS[config.model]
+
+
+def population_names(config: Config) -> tuple[str, ...]:
+    """Populations by which those of genotypes are known, in row order; empty: they are told by their order alone."""
+    return history(config).populations if config.demes else ()
 
 
 def inferred(config: Config) -> tuple[Prior, ...]:
@@ -46,7 +57,7 @@ def inferred(config: Config) -> tuple[Prior, ...]:
     known = {prior.name: prior for prior in history(config).priors}
     for name in config.parameters:
         if name not in known:
-            raise unknown_name(f"parameter of {config.model}", name, known)
+            raise unknown_name(f"parameter of {history(config).name}", name, known)
     return tuple(known[name] for name in config.parameters or known)
 
 
@@ -57,8 +68,24 @@ def values_of(config: Config, vector: np.ndarray) -> dict[str, float]:
 
 
 def sample_sizes(config: Config) -> tuple[int, ...]:
-    """Haplotypes of each population, in row order."""
-    return config.haplotypes or history(config).haplotypes
+    """Haplotypes of each population, in row order.
+
+    Raises:
+        UsageError: no number, or not one for each population.
+    """
+    chosen = history(config)
+    sizes = config.haplotypes or chosen.haplotypes
+    if len(sizes) != len(chosen.populations):
+        of_file = bool(config.demes)
+        named = f"metadata: {{haplotypes: {{{', '.join(f'{name}: 20' for name in chosen.populations)}}}}}"
+        raise UsageError(
+            f"haplotypes are not those of the populations of {chosen.name}",
+            where="--haplotypes",
+            got=", ".join(map(str, sizes)) or "no number",
+            expected=f"a number each of {', '.join(chosen.populations)}",
+            do=f"--haplotypes '{[20] * len(chosen.populations)}'" + (", or name them in the file: " + named) * of_file,
+        )
+    return sizes
 
 
 def truth(config: Config) -> dict[str, float]:
@@ -131,7 +158,8 @@ def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]
 
 def simulated_dataset(config: Config, run_seed: int, index: np.ndarray) -> Dataset:
     """A Dataset of the examples at the addresses `index`, none of them run yet."""
-    ids = np.array([f"{config.model}:{run_seed}:{i}" for i in index], object)
+    name = history(config).name
+    ids = np.array([f"{name}:{run_seed}:{i}" for i in index], object)
     return Dataset(
         ids=ids,
         x=Simulated(simulate, config, run_seed, index),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from pathlib import Path
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from chiasma.core.files import content_hash
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset
 from chiasma.data.results import Inference
-from chiasma.fit.checkpoint import load_module, module_arrays
+from chiasma.fit.checkpoint import load_module, load_optimiser, module_arrays, optimiser_arrays
 from chiasma.methods.population.pg_gan import examples
-from chiasma.methods.population.pg_gan.annealing import Step, anneal
+from chiasma.methods.population.pg_gan.annealing import Walk, anneal, step_arrays, steps_of
 from chiasma.methods.population.pg_gan.config import Config
+from chiasma.methods.population.pg_gan.progress import Diary, Progress
 from chiasma.methods.population.pg_gan.regions import (
     Batch,
     Observed,
@@ -56,49 +59,73 @@ class PgGan:
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def fit(self, data: Dataset, *, seed: int) -> Self:
+    def fit(self, data: Dataset, *, seed: int, folder: Path | None = None) -> Self:
         """Fit to the regions of class "observed".
+
+        Args:
+            data: observed regions, and others that are not looked at.
+            seed: of all that is drawn.
+            folder: keeps the game as it goes, in checkpoint/; one that was killed goes on from its last step.
 
         Raises:
             InsufficientDataError: none is observed.
+            UsageError: the folder holds a game with other settings, data or seed.
         """
-        return self.play(observed_in(self.config, data, seed=seed), seed=seed, rule=rule_of(data))
+        return self.play(observed_in(self.config, data, seed=seed), seed=seed, rule=rule_of(data), folder=folder)
 
-    def play(self, observed: Observed, *, seed: int, rule: Rule | None = None) -> Self:
-        """Fit to observed regions, drawn by a function and encoded; `rule` is what they went through."""
+    def play(self, observed: Observed, *, seed: int, rule: Rule | None = None, folder: Path | None = None) -> Self:
+        """Fit to encoded regions; `rule` is what they went through."""
+        game = Game(self.config, observed, seed=seed, rule=rule)
+        progress, diary = Progress(generator(seed, "pg-gan", "annealing")), Diary(folder, game.identity())
+        diary.read(game, progress)
+        self._pretrain(game, progress, diary)
+        walk = self._anneal(game, progress, diary)
+        self.names_ = tuple(one.name for one in examples.inferred(self.config))
+        self.starts_, self.start_, self.steps_ = np.array(progress.starts), walk.start, walk.steps
+        self.estimate_, self.accuracy_ = walk.current, progress.accuracy
+        self.model_, self.simulated_, self.redrawn_ = game.model, game.simulated, dict(game.rule.counts)
+        return self
+
+    def _pretrain(self, game: Game, progress: Progress, diary: Diary) -> None:
+        """Random vectors, until the discriminator knows the regions of one from the observed ones."""
         config = self.config
-        chosen = examples.inferred(config)
-        values_of = partial(examples.values_of, config)
-        game = Game(config, observed, seed=seed, rule=rule)
-        rng = generator(seed, "pg-gan", "annealing")
-        starts = []
-        for _ in range(config.starts):
-            vector = np.array([prior.draw(rng) for prior in chosen])
-            right = game.train(values_of(vector), config.start_batches)
-            starts.append([*vector, float(np.mean(right))])
-            if np.mean(right) >= config.start_accuracy:
+        while len(progress.starts) < config.starts:
+            if progress.starts and progress.starts[-1][-1] >= config.start_accuracy:
                 break
-        self.starts_ = np.array(starts)
-        self.start_ = self.starts_[self.starts_[:, -1].argmax(), :-1]
-        self.accuracy_ = right
+            vector = np.array([prior.draw(progress.rng) for prior in examples.inferred(config)])
+            progress.accuracy = game.train(examples.values_of(config, vector), config.start_batches)
+            right = float(np.mean(progress.accuracy))
+            progress.starts.append([*vector, right])
+            diary.write(game, progress, f"start {len(progress.starts)} of {config.starts}: accuracy {right:.2f}")
+
+    def _anneal(self, game: Game, progress: Progress, diary: Diary) -> Walk:
+        """From the start that was told apart best."""
+        config = self.config
+
+        def loss(vector: np.ndarray) -> float:
+            return game.loss(examples.values_of(config, vector))
 
         def train(vector: np.ndarray) -> None:
-            self.accuracy_ = game.train(values_of(vector), config.train_batches)
+            progress.accuracy = game.train(examples.values_of(config, vector), config.train_batches)
 
-        self.steps_ = anneal(
-            self.start_,
-            chosen,
-            loss=lambda vector: game.loss(values_of(vector)),
+        if progress.walk is None:
+            starts = np.array(progress.starts)
+            start = starts[starts[:, -1].argmax(), :-1]
+            progress.walk = Walk(start, loss(start))
+        walk = progress.walk
+        for step in anneal(
+            walk,
+            examples.inferred(config),
+            loss=loss,
             train=train,
             iterations=config.iterations,
             proposals=config.proposals,
             spread=config.spread,
-            rng=rng,
-        )
-        self.names_ = tuple(one.name for one in chosen)
-        self.estimate_ = self.steps_[-1].current
-        self.model_, self.simulated_, self.redrawn_ = game.model, game.simulated, dict(game.rule.counts)
-        return self
+            rng=progress.rng,
+        ):
+            taken = "accepted" if step.accepted else "refused"
+            diary.write(game, progress, f"step {len(walk.steps)} of {config.iterations}: loss {step.loss:.3f}, {taken}")
+        return walk
 
     def values(self) -> dict[str, float]:
         """All values of the history: those inferred, and the others as they were given."""
@@ -129,20 +156,22 @@ class PgGan:
             patterns = find_patterns(codes, self.model_.sizes)
             return self.model_.hidden(patterns, torch.from_numpy(distances)).double().numpy()
 
-    def conclude(self, data: Dataset, *, seed: int) -> Inference:
-        """Estimates with intervals, predictive checks and figures, given the observed regions in `data`."""
+    def conclude(self, data: Dataset, *, seed: int, folder: Path | None = None) -> Inference:
+        """Estimates with intervals, predictive checks and figures, given the observed regions in `data`.
+
+        A folder keeps the simulated data sets as they come, in checkpoint/, for one that was killed.
+        """
         from chiasma.methods.population.pg_gan.conclusions import conclude
 
         truth = data.notes.get("truth")
-        return conclude(self, observed_of(self.config, data), truth=truth, seed=seed, rule=rule_of(data))
+        observed, rule = observed_of(self.config, data), rule_of(data)
+        return conclude(self, observed, truth=truth, seed=seed, rule=rule, folder=folder)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Weights, starts and steps; and the estimate by name."""
         arrays = {f"discriminator.{name}": values for name, values in module_arrays(self.model_).items()}
         arrays |= {"estimate": self.estimate_, "start": self.start_, "starts": self.starts_}
-        arrays["current"] = np.array([step.current for step in self.steps_])
-        arrays["proposed"] = np.array([step.proposed for step in self.steps_])
-        arrays["steps"] = np.array([[step.temperature, step.loss, step.accepted] for step in self.steps_])
+        arrays |= step_arrays(self.steps_)
         facts = {
             "names": list(self.names_),
             "estimate": self.values(),
@@ -159,14 +188,9 @@ class PgGan:
         made.names_, made.accuracy_ = tuple(meta["names"]), tuple(meta["accuracy"])
         made.simulated_, made.redrawn_ = meta["simulated"], dict(meta.get("redrawn", {}))
         made.estimate_, made.start_, made.starts_ = (arrays[name] for name in ("estimate", "start", "starts"))
-        made.steps_ = [
-            Step(float(row[0]), proposed, float(row[1]), bool(row[2]), current)
-            for row, proposed, current in zip(arrays["steps"], arrays["proposed"], arrays["current"], strict=True)
-        ]
+        made.steps_ = steps_of(arrays)
         made.model_ = HaplotypeDiscriminator(examples.sample_sizes(config), sites=config.sites, dropout=config.dropout)
-        prefix = "discriminator."
-        weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-        load_module(made.model_, weights)
+        load_module(made.model_, _part(arrays, "discriminator."))
         made.model_.eval()
         return made
 
@@ -191,6 +215,32 @@ class Game:
                 examples.sample_sizes(config), sites=config.sites, dropout=config.dropout
             )
         self.optimiser = torch.optim.Adam(self.model.parameters(), config.learning_rate)
+
+    def identity(self) -> dict[str, Any]:
+        """What makes this game this game: settings, files that they name, seed and observed regions; JSON-ready."""
+        files = {name: content_hash(path) for name, path in self.config.named_files().items()}
+        regions = [crc32(part.tobytes()) for part in self.observed.regions]
+        config = self.config.model_dump(mode="json")
+        return {"config": config, "files": files, "seed": self.seed, "observed": regions}
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All that the next minibatches follow from."""
+        arrays = {f"discriminator.{name}": values for name, values in module_arrays(self.model).items()}
+        moments = optimiser_arrays(self.model, self.optimiser)
+        arrays |= {f"optimiser.{name}": values for name, values in moments.items()}
+        return arrays, {
+            "simulated": self.simulated,
+            "regions": self.rule.counts,
+            "observed": self.observed.rng.bit_generator.state,
+        }
+
+    def load(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+        """Stand where `state` was taken."""
+        load_module(self.model, _part(arrays, "discriminator."))
+        load_optimiser(self.model, self.optimiser, _part(arrays, "optimiser."))
+        self.simulated = facts["simulated"]
+        self.rule.counts.update(facts["regions"])
+        self.observed.rng.bit_generator.state = facts["observed"]
 
     def batch(self, values: dict[str, float]) -> Batch:
         """A fresh batch under these values."""
@@ -220,6 +270,10 @@ class Game:
         self.model.eval()
         with torch.no_grad():
             return float(_cross_entropy(logits(self.model, *self.batch(values)), 1.0))
+
+
+def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
 
 def _cross_entropy(found: torch.Tensor, label: float) -> torch.Tensor:

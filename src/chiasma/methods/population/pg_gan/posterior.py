@@ -7,6 +7,9 @@ hidden layer and of the published summary statistics, so that what was learnt in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -15,9 +18,13 @@ from chiasma.fit.neural_posterior import NeuralPosterior
 from chiasma.methods.population.pg_gan import examples
 from chiasma.methods.population.pg_gan.config import Config
 from chiasma.methods.population.pg_gan.model import PgGan
+from chiasma.methods.population.pg_gan.progress import keep, take_up
 from chiasma.methods.population.pg_gan.regions import Batch, Rule, simulate_batch
 from chiasma.stats.abc import Ranges, abc_posterior, cross_fitted
 from chiasma.stats.region_statistics import region_statistics, statistic_names
+
+_TOGETHER = 20
+"""Data sets that are kept at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,21 +65,41 @@ def published_names(config: Config) -> tuple[str, ...]:
     return statistic_names(len(examples.sample_sizes(config)))
 
 
-def simulate_table(fitted: PgGan, *, number: int, regions: int, seed: int, rule: Rule | None = None) -> Table:
+def simulate_table(
+    fitted: PgGan, *, number: int, regions: int, seed: int, rule: Rule | None = None, folder: Path | None = None
+) -> Table:
     """Data sets of `regions` regions, each under a draw from the ranges; data set i of a seed is always the same.
 
-    The regions go through what the observed windows did (`rule`).
+    The regions go through what the observed windows did (`rule`, which counts them). A folder keeps the data sets as
+    they come, in checkpoint/posterior: those that stand there are not simulated again.
     """
-    config = fitted.config
-    parameters, statistics = [], []
-    for index in range(number):
+    config, rule = fitted.config, Rule() if rule is None else rule
+    identity = _identity(fitted, rule, regions=regions, seed=seed)
+    kept = None if folder is None else take_up(folder, "posterior", identity=identity)
+    rows: dict[str, list[Any]] = {"parameters": [], "statistics": [], "counts": []}
+    if kept is not None:
+        rows = {name: list(kept[0][name]) for name in rows}
+    for index in range(len(rows["counts"]), number):
+        own = Rule(rule.fewest, rule.masks)
         rng = generator(seed, "pg-gan", "table", index)
         vector = np.array([prior.draw(rng) for prior in examples.inferred(config)])
         place = derive_seed(seed, "pg-gan", "table", index)
-        batch = simulate_batch(config, examples.values_of(config, vector), number=regions, seed=place, rule=rule)
-        parameters.append(vector)
-        statistics.append(summarise_batch(fitted, batch))
-    return Table(np.array(parameters), np.array(statistics))
+        batch = simulate_batch(config, examples.values_of(config, vector), number=regions, seed=place, rule=own)
+        rows["parameters"].append(vector)
+        rows["statistics"].append(summarise_batch(fitted, batch))
+        rows["counts"].append([own.counts[name] for name in rule.counts])
+        if folder is not None and (index + 1) % _TOGETHER == 0:
+            keep(folder, "posterior", {name: np.array(own) for name, own in rows.items()}, {}, identity=identity)
+    for name, count in zip(rule.counts, np.sum(rows["counts"], axis=0).tolist(), strict=True):
+        rule.counts[name] += count
+    return Table(np.array(rows["parameters"]), np.array(rows["statistics"]))
+
+
+def _identity(fitted: PgGan, rule: Rule, *, regions: int, seed: int) -> dict[str, Any]:
+    """What makes a table this table; JSON-ready."""
+    weights = [crc32(values.tobytes()) for values in fitted.state()[0].values()]
+    masks = crc32(np.concatenate(rule.masks).tobytes()) if rule.masks else 0
+    return {"weights": weights, "fewest": rule.fewest, "masks": masks, "regions": regions, "seed": seed}
 
 
 def ranges(config: Config) -> Ranges:

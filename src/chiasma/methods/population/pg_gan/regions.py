@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +16,6 @@ from chiasma.simulate.central_regions import decode_central
 
 Batch = tuple[np.ndarray, np.ndarray]
 """Codes int8 (batch, haplotype, site) and distances float32 (batch, site)."""
-Observed = Callable[[int], Batch]
-"""So many observed regions, others at every call."""
 _ROUNDS = 20
 """Times that a region with too few sites is drawn, before the fullest of these is taken."""
 
@@ -141,13 +138,25 @@ def _observed(data: Dataset) -> Dataset:
     return data.take(np.flatnonzero(known))
 
 
-def observed_in(config: Config, data: Dataset, *, seed: int) -> Observed:
-    """Minibatches of the observed regions in `data`, drawn from them again and again."""
-    codes, distances = observed_of(config, data)
-    rng = generator(seed, "pg-gan", "observed")
+@dataclass(eq=False)
+class Observed:
+    """Observed regions, called for minibatches that are drawn from them again and again.
 
-    def draw(number: int) -> Batch:
-        index = rng.integers(len(codes), size=number)
+    Attributes:
+        regions: encoded.
+        rng: of the draws.
+    """
+
+    regions: Batch
+    rng: np.random.Generator
+
+    def __call__(self, number: int) -> Batch:
+        """So many regions, others at every call."""
+        codes, distances = self.regions
+        index = self.rng.integers(len(codes), size=number)
         return codes[index], distances[index]
 
-    return draw
+
+def observed_in(config: Config, data: Dataset, *, seed: int) -> Observed:
+    """Minibatches of the observed regions in `data`."""
+    return Observed(observed_of(config, data), generator(seed, "pg-gan", "observed"))
