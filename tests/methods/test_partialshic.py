@@ -133,6 +133,16 @@ def test_ihs_is_standardised_by_neutral_training_regions_only() -> None:
     assert float((batch[:, row].max(dim=1).values - batch[:, row].min(dim=1).values).max()) > 0
 
 
+def test_two_passes_at_once_read_what_one_reads() -> None:
+    data, rows = examples.example(1), np.arange(12)
+    alone = list(make_task(tiny(), data, None)._read(rows))
+    task = make_task(tiny(), data, None)
+    one, two = task._read(rows), task._read(rows)
+    begun = [next(one), next(two), next(one)]  # the first is ahead when the second goes on
+    np.testing.assert_array_equal(np.stack([*begun, *two]), np.stack([alone[0], alone[0], *alone[1:2], *alone[1:]]))
+    np.testing.assert_array_equal(np.stack(list(one)), np.stack(alone[2:]))
+
+
 def test_from_simulation_to_a_scan(tmp_path: Path) -> None:
     config = {"training": {"epochs": 1}}
     run = fit("partialshic", output=tmp_path / "r", config=config, preset="tiny", options=QUIET).path

@@ -136,21 +136,25 @@ class GridTask:
         if self._reader is None:
             self._learn()
         assert self._reader is not None
-        absent = np.array([row for row in index.tolist() if row not in self._features], np.int64)
-        examples = iter(self.parts.x.take(absent))
+        absent = [row for row in index.tolist() if row not in self._features]
+        made = zip(absent, self.parts.x.take(np.array(absent, np.int64)))
         for row in index.tolist():
-            if row not in self._features:
-                values = self._reader(next(examples))
-                if values.shape != self.shape:
-                    raise MismatchError(
-                        "not the statistics that the network reads",
-                        got="{} statistics x {} windows".format(*values.shape),
-                        expected="{} x {}".format(*self.shape),
-                        do="choose the set with --statistics, or other feature vectors",
-                    )
-                scaled = (values - self._meta["mean"]) / self._meta["deviation"]
-                self._features[row] = scaled.astype(np.float32)
+            while row not in self._features:  # of two who read at once, the other may have read some of these
+                place, example = next(made)
+                if place not in self._features:
+                    self._features[place] = self._scaled(self._reader(example))
             yield self._features[row]
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        """Features (statistic, window) by the mean and deviation of the training part, float32."""
+        if values.shape != self.shape:
+            raise MismatchError(
+                "not the statistics that the network reads",
+                got="{} statistics x {} windows".format(*values.shape),
+                expected="{} x {}".format(*self.shape),
+                do="choose the set with --statistics, or other feature vectors",
+            )
+        return ((values - self._meta["mean"]) / self._meta["deviation"]).astype(np.float32)
 
     def inputs(self, batch: Batch) -> tuple[torch.Tensor, ...]:
         """What the network is called with: the grids."""
