@@ -100,6 +100,7 @@ def test_from_a_demes_file_to_a_page(history: Path, tmp_path: Path) -> None:
     for name, low, high in (("T", 200, 4_000), ("N_A", 1_000, 30_000)):
         row = found["intervals"]["abc"][name]
         assert low <= row["low"] <= row["median"] <= row["high"] <= high and low < found["estimate"][name] < high
+    assert {path.stem for path in (done.path / "checkpoint").iterdir()} == {"game", "posterior"}
     assert fit("pg-gan", {}, output=tmp_path / "run", **arguments).state == "complete"  # type: ignore[arg-type]
     history.write_text(SPLIT.replace("high: 4000", "high: 5000"))
     with pytest.raises(UsageError, match="another run"):
@@ -166,6 +167,7 @@ def test_a_file_that_cannot_be_fitted_is_refused(
     [
         ({"model": "mine.yaml"}, "--demes mine.yaml"),
         ({"model": "HomSap/OutOfAfrica_3G09"}, "have no ranges"),
+        ({"demes": "HomSap/OutOfAfrica_3G09"}, r"demes\.dump"),
         ({"model": "im", "demes": "mine.yaml"}, "leave one out"),
         ({"model": "mi"}, "'const', 'exp', 'im'"),
     ],
@@ -175,6 +177,13 @@ def test_one_history_and_by_the_right_name(settings: dict[str, str], said: str) 
         Config.parse(settings)
 
 
-def test_a_name_of_the_catalogue_in_place_of_a_file() -> None:
-    with pytest.raises(InputError, match=r"no such demes file(.|\n)*stdpopsim(.|\n)*demes.dump"):
-        examples.history(Config(demes="HomSap/OutOfAfrica_3G09"))
+def test_a_file_that_is_absent_or_changed_after_the_fit(history: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such demes file"):
+        examples.history(Config(demes=str(tmp_path / "absent.yaml")))
+    config = small(history, starts=1, start_batches=1, iterations=1, proposals=1, train_batches=1)
+    fitted = PgGan(config).fit(examples.simulated_dataset(config, 1, np.arange(4)), seed=1)
+    assert PgGan.from_state(config, *fitted.state()).values() == fitted.values()
+    arrays, facts = fitted.state()
+    history.write_text(SPLIT + "# later\n")
+    with pytest.raises(InputError, match="changed since the fit"):
+        PgGan.from_state(config, arrays, facts)

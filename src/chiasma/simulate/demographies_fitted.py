@@ -28,7 +28,7 @@ def fitted_model(path: str) -> Model:
         FormatError: not a demes model.
     """
     if not Path(path).is_file():
-        raise _absent(path)
+        raise InputError("no such demes file", where=path, expected="demes YAML with priors", do="check the path")
     return _fitted_model(path, Path(path).stat().st_mtime_ns)
 
 
@@ -79,16 +79,3 @@ def _require_simulable(model: Model) -> None:
                 do="let ranges of times not overlap, and name all places of a number: of a split the end of one deme "
                 "and the start of others, of a constant size start_size and end_size",
             ) from error
-
-
-def _absent(path: str) -> InputError:
-    if "/" in path and not path.endswith((".yaml", ".yml")):
-        return InputError(
-            "no such demes file",
-            where=path,
-            expected="demes YAML with priors",
-            do="a model of stdpopsim's catalogue has numbers and no ranges: write it to a file by demes.dump("
-            'stdpopsim.get_species("HomSap").get_demographic_model("OutOfAfrica_3G09").model.to_demes(), '
-            f'"model.yaml"), and add ranges, such as {_EXAMPLE}',
-        )
-    return InputError("no such demes file", where=path, expected="demes YAML with priors", do="check the path")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from chiasma.core.config import Config as _Config
+
+_CATALOGUE = r"[A-Z][a-z]{2}[A-Z][a-z]{2}/\w+"
+"""Names of stdpopsim's models, as SPECIES/MODEL: HomSap/OutOfAfrica_3G09."""
 
 
 class Config(_Config):
@@ -74,17 +78,18 @@ class Config(_Config):
         default="", description="folder in which simulations of a simulated truth are kept; empty: memory only"
     )
 
-    @field_validator("model", mode="before")
+    @field_validator("model", "demes", mode="before")
     @classmethod
-    def _named(cls, model: Any) -> Any:
-        if str(model).endswith((".yaml", ".yml")):
-            raise ValueError(f"a demes file is given by --demes {model}")
-        if "/" in str(model):
+    def _named(cls, name: Any, info: ValidationInfo) -> Any:
+        if re.fullmatch(_CATALOGUE, str(name)):
             raise ValueError(
-                "the numbers of stdpopsim's catalogue have no ranges; write the model to a demes file, add priors to "
-                "its metadata, and give it by --demes FILE"
+                "the numbers of stdpopsim's catalogue have no ranges: write the model to a file by demes.dump("
+                "stdpopsim.get_species(SPECIES).get_demographic_model(MODEL).model.to_demes(), 'model.yaml'), add "
+                "priors to its metadata, and give it by --demes model.yaml"
             )
-        return model
+        if info.field_name == "model" and str(name).endswith((".yaml", ".yml")):
+            raise ValueError(f"a demes file is given by --demes {name}")
+        return name
 
     @model_validator(mode="after")
     def _one_history(self) -> Config:

@@ -157,7 +157,12 @@ def simulate(config: Config, run_seed: int, index: int) -> dict[str, np.ndarray]
 
 
 def simulated_dataset(config: Config, run_seed: int, index: np.ndarray) -> Dataset:
-    """A Dataset of the examples at the addresses `index`, none of them run yet."""
+    """A Dataset of the examples at the addresses `index`, none of them run yet.
+
+    Raises:
+        UsageError, InputError: no such history, parameters or haplotypes of it.
+    """
+    inferred(config), sample_sizes(config)
     name = history(config).name
     ids = np.array([f"{name}:{run_seed}:{i}" for i in index], object)
     return Dataset(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from chiasma.core.errors import InputError
 from chiasma.core.files import content_hash
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.dataset import Dataset
@@ -178,12 +179,21 @@ class PgGan:
             "accuracy": list(self.accuracy_),
             "simulated": self.simulated_,
             "redrawn": self.redrawn_,
+            "demes": _hash_of_demes(self.config),
         }
         return arrays, facts
 
     @classmethod
     def from_state(cls, config: Config, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Self:
-        """The procedure that `state` was taken from."""
+        """The procedure that `state` was taken from.
+
+        Raises:
+            InputError: its demes file is absent or another one now.
+        """
+        if meta.get("demes") != _hash_of_demes(config):
+            raise InputError(
+                "the demes file has changed since the fit", where=config.demes, do="restore it, or fit again"
+            )
         made = cls(config)
         made.names_, made.accuracy_ = tuple(meta["names"]), tuple(meta["accuracy"])
         made.simulated_, made.redrawn_ = meta["simulated"], dict(meta.get("redrawn", {}))
@@ -270,6 +280,10 @@ class Game:
         self.model.eval()
         with torch.no_grad():
             return float(_cross_entropy(logits(self.model, *self.batch(values)), 1.0))
+
+
+def _hash_of_demes(config: Config) -> str | None:
+    return content_hash(config.demes) if config.demes else None
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
