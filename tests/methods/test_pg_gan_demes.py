@@ -35,6 +35,15 @@ demes:
 - {name: B, ancestors: [old], epochs: [{start_size: 10000}]}
 """
 
+ALONE = """
+time_units: generations
+metadata:
+  priors:
+    Ne: {paths: [demes/me/epochs/0/start_size, demes/me/epochs/0/end_size], low: 1000, high: 30000}
+demes:
+- {name: me, epochs: [{start_size: 10000}]}
+"""
+
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
@@ -74,6 +83,19 @@ def test_parameters_populations_and_truth_are_the_files(history: Path) -> None:
     assert config.named_files() == {"demes": str(history)}
     history.write_text(SPLIT.replace("start_size: 5000", "start_size: 6000"))
     assert examples.truth(config)["N_A"] == 6_000
+
+
+def test_const_as_a_file_is_const(tmp_path: Path) -> None:
+    path = tmp_path / "alone.yaml"
+    path.write_text(ALONE)
+    found = []
+    for config in (tiny(), tiny().replace(demes=str(path))):
+        data = examples.simulated_dataset(config, 1, np.arange(8))
+        found.append(PgGan(config.replace(start_batches=2, train_batches=1)).fit(data, seed=1))
+    (one, arrays), (other, copies) = ((game.values(), game.state()[0]) for game in found)
+    assert one == other
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(values, copies[name], err_msg=name)
 
 
 def test_a_file_along_a_genetic_map(history: Path, tmp_path: Path) -> None:
