@@ -196,7 +196,8 @@ class PgGan:
             )
         made = cls(config)
         made.names_, made.accuracy_ = tuple(meta["names"]), tuple(meta["accuracy"])
-        made.simulated_, made.redrawn_ = meta["simulated"], dict(meta.get("redrawn", {}))
+        made.simulated_, redrawn = meta["simulated"], meta.get("redrawn", {})
+        made.redrawn_ = {name: redrawn[name] for name in Rule().counts if name in redrawn}
         made.estimate_, made.start_, made.starts_ = (arrays[name] for name in ("estimate", "start", "starts"))
         made.steps_ = steps_of(arrays)
         made.model_ = HaplotypeDiscriminator(examples.sample_sizes(config), sites=config.sites, dropout=config.dropout)
