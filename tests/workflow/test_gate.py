@@ -69,7 +69,7 @@ def test_the_gate_stands_beside_the_predictions(world, capsys):
     assert gate(world)["area"]["value"] < found["area"]["value"]
 
 
-def test_the_run_keeps_what_was_compared_and_its_report_says_it(world):
+def test_the_run_keeps_what_was_compared_and_its_report_says_it(world, monkeypatch):
     run_folder = world / "kept"
     shutil.copytree(world / "run", run_folder)
     shutil.rmtree(run_folder / "gates", ignore_errors=True)
@@ -78,7 +78,10 @@ def test_the_run_keeps_what_was_compared_and_its_report_says_it(world):
     assert "No data were compared with the simulations of this run" in page and "Anything of real data" in page
     for _ in range(2):  # the same data again are the same comparison
         predict(run_folder, {"input": world / "odd.trees"})
-    predict(run_folder, {"input": world / "odd.trees", "region": "1:1-150000"}, output=world / "few.tsv")
+    few = {"region": "1:1-150000"}
+    predict(run_folder, {"input": world / "odd.trees", **few}, output=world / "few.tsv")
+    monkeypatch.chdir(world)  # and so are the same files named from elsewhere
+    predict(run_folder, {"input": "odd.trees", **few}, output=world / "few.tsv")
     records = [json.loads(path.read_text()) for path in sorted((run_folder / "gates").iterdir())]
     found = {record["data"].get("region", "all"): record for record in records}
     assert sorted(found) == ["1:1-150000", "all"]

@@ -14,6 +14,7 @@ from chiasma import __version__
 from chiasma.core.errors import MismatchError, RunError
 from chiasma.core.files import text_hash, write_json
 from chiasma.data.dataset import Dataset
+from chiasma.io.ancestral import OWN
 from chiasma.report.gate import write_gate_page
 from chiasma.stats.misspecification import Gate, Windows, judge
 from chiasma.workflow.fitted import Fitted
@@ -21,6 +22,9 @@ from chiasma.workflow.fitting.simulations_kept import kept_simulations, learns_b
 
 MOST_WINDOWS = 400
 """Windows that are compared; of more, so many evenly spaced ones."""
+
+_TEXTS = ("region", "phased")
+"""Inputs that name no file."""
 
 
 def pass_gate(
@@ -82,8 +86,9 @@ def pass_gate(
 
 def _keep(folder: Path, record: dict[str, Any], inputs: Mapping[str, Any]) -> None:
     """Write the record, and of which data it is, into the run folder; one that may not be written to is let be."""
-    named = {key: Path(str(value)).name for key, value in inputs.items()}
-    whole = sorted(f"{key} {Path(str(value)).resolve()}" for key, value in inputs.items())
+    files = {key: Path(str(value)) for key, value in inputs.items() if _names_a_file(key, value)}
+    named = {key: files[key].name if key in files else str(value) for key, value in inputs.items()}
+    whole = sorted(f"{key} {files[key].resolve() if key in files else value}" for key, value in inputs.items())
     try:
         (folder / "gates").mkdir(exist_ok=True)
         write_json(folder / "gates" / f"{text_hash(*whole)[:12]}.json", {**record, "data": named})
@@ -91,6 +96,11 @@ def _keep(folder: Path, record: dict[str, Any], inputs: Mapping[str, Any]) -> No
         _say(f"the report of {folder} will not show this: the folder cannot be written to")
         return
     _say(f"the run keeps this: chiasma report {folder} shows it")
+
+
+def _names_a_file(name: str, value: Any) -> bool:
+    """Whether an input is a file: what is none is the same text from whatever folder the command is given."""
+    return name not in _TEXTS and (name, str(value)) != ("ancestral", OWN)
 
 
 def _say(text: str) -> None:
