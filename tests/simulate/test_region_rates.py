@@ -8,11 +8,12 @@ import pytest
 from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.genetic_map import GeneticMap
+from chiasma.io.genetic_map import read_genetic_map
 from chiasma.methods.population.diploshic import config as diploshic
 from chiasma.methods.population.pg_gan import config as pg_gan, examples as games
 from chiasma.methods.population.selection_detector import config as detector, examples as windows
 from chiasma.run.simulations import content_key
-from chiasma.simulate.region_rates import drawn_rates, find_map_stretches
+from chiasma.simulate.region_rates import drawn_rates, find_map_stretches, map_tells
 from chiasma.simulate.sweep_examples import simulated_dataset, tree_sequence
 
 msprime = pytest.importorskip("msprime")
@@ -44,6 +45,45 @@ def test_stretches_lie_end_to_end_and_have_the_rates_of_the_map():
         assert rates.sequence_length == 500
         seen.add(which)
     assert seen == {0, 1}
+
+
+def test_gaps_between_markers_are_no_stretches():
+    near = np.arange(0, 100_000, 500)
+    markers = np.concatenate([near, near + 300_000])  # 200 kb without a marker
+    chart = GeneticMap({"1": markers}, {"1": np.concatenate([near, near + 100_000]) / 1e6})
+    found = find_map_stretches(chart, length=20_000)
+    assert found.starts.tolist() == [0, 20_000, 40_000, 60_000, 80_000, 300_000, 320_000, 340_000, 360_000]
+    assert map_tells(chart, "1", np.array([95_000, 85_000, -10, 390_000]), 20_000).tolist() == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert not map_tells(chart, "2", np.array([0]), 20_000).any()
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("length", [50_000, 1_100_000])
+def test_regions_along_a_human_chromosome_recombine(data_dir, length):
+    chart = read_genetic_map(data_dir / "population" / "maps" / "chr1.b37.gmap.gz")
+    found = find_map_stretches(chart, length=length)
+    cm = chart.at("1", found.starts + length) - chart.at("1", found.starts)
+    # 9.8 and 8.4 % of all stretches lie in the centromere and other gaps; 2 % of those of 50 kb are cold
+    assert (cm < 0.01 * length / 1e6).mean() < (0.03 if length == 50_000 else 0.001)
+    assert len(found.starts) > 0.85 * 249e6 / length
+
+
+@pytest.mark.parametrize(("first", "hot"), [(0, 18_000), (210_000, 8_000)])
+def test_mask_and_map_are_of_one_stretch(hot_end, tmp_path, first, hot):
+    mask = tmp_path / "mask.bed"
+    mask.write_text(f"7\t{first}\t{first + 20_000}\n")
+    tiny = diploshic.tiny()
+    more = {"genetic_map": hot_end, "length": 20_000, "mask": str(mask)}
+    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), **more})
+    for index in range(3):
+        places = _crossovers([tree_sequence(config, 5, index)])
+        assert len(places) > 5
+        assert ((places >= hot) & (places < hot + 2_000)).all()
 
 
 def test_a_map_without_a_stretch_so_long_is_refused(hot_end, tmp_path):

@@ -133,6 +133,12 @@ def _times_above(drawn, frequency):
     return np.array([(times[-1] - times[0], np.diff(times)[x > frequency].sum()) for times, x, _ in drawn])
 
 
+def test_a_path_ends_where_an_epoch_holds_less_than_a_copy_of_its_first_frequency():
+    history = SizeHistory.of((0, 100_000), (1_500, 1_000))
+    for times, x, _ in paths(200, Sweep(0, s=0.02, start_frequency=1e-4), history):
+        assert times[-1] < 50_000 and len(x) < 200_000
+
+
 def test_neutrality_lasts_as_long_as_the_allele_stood():
     # what follows is neutral: its mean duration is that of an allele which stands at this frequency
     frequency, sweep = 0.05, Sweep(0, s=0.05, start_frequency=0.05)

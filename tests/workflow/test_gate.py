@@ -135,6 +135,9 @@ def test_masks_leave_out_sites_and_windows_and_maps_tell_rates(world):
     assert reasons["windows of which the mask leaves less than 50%"] == len(whole["id"]) - len(columns["id"]) > 10
     assert (columns["accessible"] >= 0.5).all() and columns["accessible"][0] == 1
     np.testing.assert_allclose(columns["map_rate"][:10], 0.03 / (LENGTH // 2 - 1), rtol=1e-3)
+    (world / "short.txt").write_text(f"pos\tchr\tcM\n1\t1\t0\n{LENGTH // 2}\t1\t3.0\n")
+    rates = run(world, "fits.vcf", map=world / "short.txt")[0]["map_rate"]
+    assert np.isnan(rates).any() and not (rates == 0).any(), "beyond its last marker the map says nothing"
 
 
 def test_the_command_line_says_the_same(world):

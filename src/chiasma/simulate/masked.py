@@ -36,14 +36,18 @@ class MaskedStretches:
     contigs: np.ndarray
     length: float
 
+    def drawn(self, rng: np.random.Generator) -> int:
+        """Which of them, each as likely."""
+        return int(rng.integers(len(self.starts)))
+
     def seen(self, rng: np.random.Generator, places: np.ndarray) -> np.ndarray:
         """Whether a stretch drawn leaves each place, bases from the start of a region (site,)."""
-        draw = rng.integers(len(self.starts))
+        draw = self.drawn(rng)
         return self.accessible.covers(self.contigs[draw], np.floor(places + self.starts[draw]))
 
     def worn(self, rng: np.random.Generator) -> Accessibility:
         """The mask of a stretch drawn, moved to where simulated regions lie: contig 1, from 0."""
-        draw = rng.integers(len(self.starts))
+        draw = self.drawn(rng)
         start = self.starts[draw]
         inside = self.accessible.within(self.contigs[draw], start, start + self.length)
         return Accessibility({"1": inside[:, 0]}, {"1": inside[:, 1]})

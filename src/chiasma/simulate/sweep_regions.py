@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from chiasma.core.checks import require_module
 from chiasma.core.config import Config
-from chiasma.core.errors import InputError
+from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.dataset import Dataset, Target
@@ -25,7 +25,7 @@ from chiasma.io.masks import read_mask
 from chiasma.io.trees import from_tree_sequence
 from chiasma.simulate.demographies import read_graph
 from chiasma.simulate.masked import MaskedStretches, find_stretches
-from chiasma.simulate.region_rates import drawn_rates
+from chiasma.simulate.region_rates import drawn_rates, map_stretches, map_tells
 from chiasma.simulate.sweeps import SizeHistory, Sweep, simulate_sweep
 from chiasma.stats.popgen.features import WINDOWS, Statistics, summarise_region
 
@@ -191,7 +191,7 @@ def simulate_region_trees(
     history = SizeHistory(history.sizes * factor, history.starts)
     recombination: Any = case.recombination_rate
     if design.genetic_map:
-        recombination = drawn_rates(design.genetic_map, design.length, generator(seed, "recombination"))
+        recombination = _rates(design, run_seed, index)
     if case.sweep is None:
         ancestry = msprime.sim_ancestry(
             [msprime.SampleSet(design.haplotypes, ploidy=1)],
@@ -276,11 +276,46 @@ def worn_mask(design: SweepDesign, run_seed: int, index: int) -> Accessibility:
     """
     if not Path(design.mask).is_file():
         raise InputError("no such mask", where=design.mask, expected="a BED file", do="check the path")
-    stretches = _stretches(design.mask, Path(design.mask).stat().st_mtime_ns, design.length)
-    return stretches.worn(generator(run_seed, "sweep-region", "mask", index))
+    return _worn(design).worn(generator(run_seed, "sweep-region", "mask", index))
+
+
+def _rates(design: SweepDesign, run_seed: int, index: int) -> Any:
+    """Rates along the region of an address, an msprime.RateMap: of the stretch whose mask it wears, if it wears one."""
+    if not design.mask:
+        return drawn_rates(design.genetic_map, design.length, generator(run_seed, "sweep-region", "rates", index))
+    masked = _worn(design)
+    row = masked.drawn(generator(run_seed, "sweep-region", "mask", index))
+    return map_stretches(design.genetic_map, design.length).along(masked.contigs[row], int(masked.starts[row]))
+
+
+def _worn(design: SweepDesign) -> MaskedStretches:
+    """The stretches whose masks regions wear; with a genetic map those of which it tells rates."""
+    found = _masked(design.mask, Path(design.mask).stat().st_mtime_ns, design.length)
+    if not design.genetic_map:
+        return found
+    changed = Path(design.genetic_map).stat().st_mtime_ns if Path(design.genetic_map).is_file() else 0
+    return _told(found, design.genetic_map, changed)
 
 
 @lru_cache(maxsize=2)
-def _stretches(path: str, changed: int, length: float) -> MaskedStretches:
+def _masked(path: str, changed: int, length: float) -> MaskedStretches:
     del changed  # a file that was changed is read again
     return find_stretches(read_mask(path), length=length, least=LEAST_ACCESSIBLE, windows=WINDOWS, where=path)
+
+
+@lru_cache(maxsize=2)
+def _told(stretches: MaskedStretches, path: str, changed: int) -> MaskedStretches:
+    del changed  # likewise
+    chart = map_stretches(path, stretches.length).genetic_map
+    told = np.zeros(len(stretches.starts), bool)
+    for contig in np.unique(stretches.contigs):
+        rows = np.flatnonzero(stretches.contigs == contig)
+        told[rows] = map_tells(chart, contig, np.floor(stretches.starts[rows]), stretches.length)
+    if not told.any():
+        raise InsufficientDataError(
+            "the genetic map tells no rates where the mask leaves enough",
+            where=path,
+            got=f"{len(told):,} stretches of the mask",
+            do="check that mask and map share contigs and build",
+        )
+    return replace(stretches, starts=stretches.starts[told], contigs=stretches.contigs[told])

@@ -71,7 +71,9 @@ def backward_path(
     visited = False
     while True:
         size = sizes[epoch]
-        if x <= 0.5 / size and count > 0 and not (selected and visited):
+        # below the frequency at which selection began a path is on its way back there, unless that is less than a copy
+        returns = selected and visited and selected_from > 0.5 / size
+        if x <= 0.5 / size and count > 0 and not returns:
             break
         alpha = size * s if selected else 0.0
         # near a bound the step shrinks with the allele that is rare there

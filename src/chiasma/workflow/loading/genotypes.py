@@ -169,8 +169,11 @@ def _read_simulated(path: Path | str, name: str, region: str | None) -> Haplotyp
 
 
 def window_columns(found: Genotypes, starts: np.ndarray, ends: np.ndarray) -> dict[str, np.ndarray]:
-    """What mask and map say of windows (window,): `accessible`, share of bases that could be called, and `map_rate`,
-    recombinations a base and generation; neither where it was not given."""
+    """What mask and map say of windows (window,), each where it was given.
+
+    `accessible`: share of bases that could be called. `map_rate`: recombinations a base and generation, NaN of windows
+    that reach beyond the map's markers.
+    """
     contig = found.read.haplotypes.contig
     columns = {}
     lengths = np.maximum(ends - starts, 1)
@@ -179,5 +182,7 @@ def window_columns(found: Genotypes, starts: np.ndarray, ends: np.ndarray) -> di
         columns["accessible"] = np.array([found.accessible.bases(contig, pair)[0] for pair in edges]) / lengths
     if found.genetic_map is not None:
         cm = found.genetic_map.at(contig, ends) - found.genetic_map.at(contig, starts)
-        columns["map_rate"] = cm / 100 / lengths
+        markers, _ = found.genetic_map.rates(contig)
+        told = (starts >= markers[0]) & (ends <= markers[-1] + 1)
+        columns["map_rate"] = np.where(told, cm / 100 / lengths, np.nan)
     return columns
