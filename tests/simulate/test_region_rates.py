@@ -8,6 +8,7 @@ import pytest
 from chiasma.core.errors import InputError, InsufficientDataError
 from chiasma.core.rng import generator
 from chiasma.data.genetic_map import GeneticMap
+from chiasma.data.simulated import Simulated
 from chiasma.io.genetic_map import read_genetic_map
 from chiasma.methods.population.diploshic import config as diploshic
 from chiasma.methods.population.pg_gan import config as pg_gan, examples as games
@@ -115,9 +116,9 @@ def test_swept_and_neutral_regions_cross_over_where_the_map_does(hot_end):
         assert len(places) > 5
         assert (places >= 18_000).all()
     tiny = diploshic.tiny()
-    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
+    swept = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
     for index in range(5):
-        places = _crossovers([tree_sequence(config, 5, index)])
+        places = _crossovers([tree_sequence(swept, 5, index)])
         assert len(places) > 5
         assert (places >= 18_000).all()
 
@@ -125,8 +126,10 @@ def test_swept_and_neutral_regions_cross_over_where_the_map_does(hot_end):
 def test_examples_along_another_map_are_others(hot_end):
     tiny = diploshic.tiny()
     config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
-    before = content_key(simulated_dataset(config, 1, np.arange(3)).x)
+    x = simulated_dataset(config, 1, np.arange(3)).x
+    assert isinstance(x, Simulated)
+    before = content_key(x)
     with open(hot_end, "a") as file:
         file.write("500001 7 30\n")
-    assert content_key(simulated_dataset(config, 1, np.arange(3)).x) != before
+    assert content_key(x) != before
     assert pg_gan.tiny().replace(genetic_map=hot_end).named_files() == {"genetic_map": hot_end}
