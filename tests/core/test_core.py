@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chiasma.core.checks import require_unique
 from chiasma.core.config import Config, dump_toml, parse_settings, read_toml
@@ -24,12 +24,24 @@ class Outer(Config):
     filters: int = 8
     inner: Inner = Inner()
 
+    @model_validator(mode="after")
+    def _few(self):
+        if self.filters * self.inner.rate > 100:
+            raise ValueError("filters times rate is more than 100")
+        return self
+
 
 def test_unknown_keys_are_refused_with_the_nearest_name_and_all_problems_at_once():
     with pytest.raises(UsageError) as caught:
         Outer.parse({"filtres": 3, "inner": {"rate": -1}}, source="a.toml")
     text = str(caught.value)
     assert "did you mean 'filters'?" in text and "inner.rate" in text and "(got -1)" in text and "a.toml" in text
+
+
+def test_a_problem_of_several_fields_does_not_print_the_configuration():
+    with pytest.raises(UsageError) as caught:
+        Outer.parse({"filters": 8, "inner": {"rate": 1e3}}, source="a.toml")
+    assert str(caught.value) == "a.toml: Outer: Value error, filters times rate is more than 100"
 
 
 def test_settings_are_read_as_toml_and_nest():

@@ -95,6 +95,9 @@ def test_broken_maps(tmp_path):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             read_genetic_map(path)
+    path.write_text("pos chr cM\n10 1 1\n20 1 2\n")
+    with pytest.raises(MismatchError, match=r"map: the genetic map has no such contig(.|\n)*do: +give a map"):
+        read_genetic_map(path).rates("chr7")
     assert "falls" in GeneticMap({"1": np.array([1, 2])}, {"1": np.array([2.0, 1])}).problems()[0]
 
 

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,9 @@ def test_rivals_of_rho_beat_the_mean():
 def test_classes_have_probabilities():
     config = tiny().replace(target="introgression", haplotypes=(6, 5))
     data = simulated_dataset(config, 1, np.arange(40))
-    rival = SummaryLinear().fit(data, seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of scikit-learn too
+        rival = SummaryLinear().fit(data, seed=1)
     chances = rival.predict(data)
     assert chances.shape == (40, 3) and np.allclose(chances.sum(axis=1), 1)
     assert statistics_of(data).shape[1] > 3 * 15

@@ -52,6 +52,10 @@ class Config(BaseModel):
         return text_hash(json.dumps(plain(self.model_dump(mode="json")), sort_keys=True), *more)[:12]
 
 
+_OF_ALL = ("value_error", "missing")
+"""Problems of a model as a whole, whose input would be all of it; the message names the fields."""
+
+
 def _describe(cls: type[BaseModel], error: ValidationError, source: str) -> str:
     lines = []
     for problem in error.errors():
@@ -61,6 +65,8 @@ def _describe(cls: type[BaseModel], error: ValidationError, source: str) -> str:
             close = nearest(key.split(".")[-1], known)
             hint = f"did you mean {close!r}?" if close else "known keys: " + ", ".join(sorted(known))
             lines.append(f"{source}: {key}: unknown key; {hint}")
+        elif problem["type"] in _OF_ALL and isinstance(problem["input"], Mapping | BaseModel):
+            lines.append(f"{source}: {key}: {problem['msg']}")
         else:
             lines.append(f"{source}: {key}: {problem['msg']} (got {problem['input']!r})")
     return "\n".join(lines)

@@ -17,16 +17,22 @@ class GeneticMap:
     Attributes:
         positions: 0-based positions, increasing (marker,).
         cm: centimorgans from the first marker or the contig's start, not falling (marker,).
+        source: the file, for messages.
     """
 
     positions: dict[str, np.ndarray]
     cm: dict[str, np.ndarray]
+    source: str = "genetic map"
 
     def _contig(self, contig: str) -> str:
         name = bare_contig(contig)
         if name not in self.positions:
             raise MismatchError(
-                "the genetic map has no such contig", got=contig, expected=list_some(sorted(self.positions), most=8)
+                "the genetic map has no such contig",
+                where=self.source,
+                got=contig,
+                expected=list_some(sorted(self.positions), most=8),
+                do="give a map of this contig, of the build that the data are on",
             )
         return name
 

@@ -61,6 +61,7 @@ def read_genetic_map(path: Path | str, *, contig: str | None = None) -> GeneticM
     found = GeneticMap(
         {name: np.array(values, np.int64) for name, values in positions.items()},
         {name: np.array(values, np.float64) for name, values in cm.items()},
+        str(path),
     )
     require_valid(found, where=path)
     return found

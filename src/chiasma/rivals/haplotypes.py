@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from inspect import signature
+from typing import Any, Self
 
 import numpy as np
 
@@ -100,7 +101,10 @@ class SummaryLinear(Rival):
             last = RidgeCV(alphas=np.logspace(-1, 4, 11))
             squares = [PolynomialFeatures(2, include_bias=False), StandardScaler()]
         else:
-            last = LogisticRegressionCV(Cs=5, cv=3, max_iter=500, random_state=seed)
+            newer: dict[str, Any] = {}
+            if "use_legacy_attributes" in signature(LogisticRegressionCV).parameters:  # scikit-learn 1.8 and later
+                newer = {"use_legacy_attributes": False, "l1_ratios": (0.0,)}
+            last = LogisticRegressionCV(Cs=5, cv=3, scoring="accuracy", max_iter=500, random_state=seed, **newer)
             squares = []
         impute = SimpleImputer(keep_empty_features=True, add_indicator=False)
         self.model_ = make_pipeline(impute, StandardScaler(), *squares, last)
