@@ -2,7 +2,8 @@
 
 Simulated regions of a constant size of 10,000 to learn from; "real" ones are simulated under a bottleneck and growth as
 of Europeans (the `exp` history), so that their classes are known here, though not to the network. They come half swept,
-or one in twenty. Beside stands the detector that learnt from the right history.
+or one in twenty. Beside stand the detector without adaptation and the one that learnt from the right history. All three
+keep their last epoch, so that none has learnt longer than another.
 
     OMP_NUM_THREADS=1 python benchmarks/adaptation.py FOLDER [--json]
 """
@@ -104,7 +105,7 @@ def fit_right(method: Any, prepared: Prepared, options: FitOptions, folder: Path
     """The detector that learnt from the history of the windows."""
     task = method.module("task").make_task(RIGHT, prepared.dataset, prepared.split)
     model = build_seeded(method.module("model").build, RIGHT, 2, seed=options.seed)
-    train(task, model, RIGHT.training, seed=options.seed, folder=folder, device="cpu")
+    train(task, model, RIGHT.training, seed=options.seed, folder=folder, device="cpu", keeps_last=True)
     return Fitted(method, RIGHT, prepared.dataset.target, model, {"task": task.meta(), "length": None})
 
 

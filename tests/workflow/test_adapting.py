@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from chiasma.core.errors import InsufficientDataError, UsageError
 from chiasma.data.dataset import Target
+from chiasma.fit.checkpoint import load_arrays
 from chiasma.fit.loop import build_seeded
 from chiasma.methods.population.diploshic.config import tiny as tiny_grid
 from chiasma.methods.population.selection_detector.config import tiny
@@ -19,7 +22,7 @@ from chiasma.methods.population.selection_detector.examples import simulated_dat
 from chiasma.split.table import read_split
 from chiasma.workflow.comparing.compare import compare
 from chiasma.workflow.fitted import Fitted, load_fitted
-from chiasma.workflow.fitting.adapting import judge_adaptation, train_adapted
+from chiasma.workflow.fitting.adapting import adaptation_text, judge_adaptation, train_adapted
 from chiasma.workflow.fitting.fit import fit, plan
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.adaptation import adaptation_remark, divide_real
@@ -55,10 +58,13 @@ def adapt(folder: Path, *, output: str = "run", real: str = "real.trees", method
 
 
 def test_without_adaptation_nothing_changes(world: Path) -> None:
-    """The network that a run with --adapt trains first is that of a run without, to the byte of its weights."""
-    plain, first = (load_fitted(path).model.state_dict() for path in (world / "plain", world / "run" / "without"))
+    """The network that a run with --adapt trains first is that of a run without, at the last epoch and not the best."""
+    first = load_fitted(world / "run" / "without").model.state_dict()
+    last, facts = load_arrays(world / "plain" / "checkpoint", "last")
+    assert len(facts["history"]["epochs"]) == 4
+    plain = {name.removeprefix("model|"): torch.from_numpy(last[name]) for name in last if name.startswith("model|")}
     adapted = load_fitted(world / "run").model.state_dict()
-    assert list(plain) == list(first) == list(adapted)
+    assert set(plain) == set(first) == set(adapted)
     assert all(np.array_equal(plain[name], first[name]) for name in plain)
     assert not all(np.array_equal(plain[name], adapted[name]) for name in plain)
     assert not (world / "plain" / "without").exists()
@@ -79,6 +85,14 @@ def test_the_run_names_its_windows_and_says_what_adaptation_did(world: Path) -> 
     assert provenance["adaptation"]["sizes"] == sizes and provenance["inputs"]["adapt"]["sha256"]
     found = json.loads((run / "metrics.json").read_text())["adaptation"]
     assert found["windows"] == sizes["train"] and found["held_out"] == sizes["test"]
+    assert found["epochs"] == {"without": 4, "adapted": 4} and "both keep their last epoch, of 4" in found["text"]
+    in_train = split.where("train")
+    apart = [0]
+    for row in in_train[1:]:  # of windows in order, the next that begins where the last one taken ends
+        if starts[row] >= ends[in_train[apart[-1]]]:
+            apart.append(int(np.flatnonzero(in_train == row)[0]))
+    assert found["apart"] == len(apart) < found["windows"] / 2
+    assert f"overlapping, at most {len(apart)} side by side" in found["text"]
     assert found["digest"] == split.proof["hashes"]["train"]
     for name in ("without", "adapted"):
         row = found["area"][name]
@@ -103,6 +117,28 @@ def test_predictions_on_these_windows_are_called_transductive(world: Path, capsy
 def test_runs_with_and_without_are_compared_on_the_same_simulations(world: Path) -> None:
     found = compare([str(world / "plain"), str(world / "run")], output=world / "both", options={"draws": 100})
     assert {row["a"] for row in found.pairs} | {row["b"] for row in found.pairs} >= {"plain", "run"}
+
+
+def test_a_finished_training_without_is_not_announced_again(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = plan("selection-detector", {"adapt": world / "real.trees"}, preset="tiny", config=CONFIG, options=QUIET)
+    prepared = prepare(job.method.card, job.config, job.inputs, job.options)
+    for name in ("checkpoint", "without"):
+        shutil.copytree(world / "run" / name, tmp_path / name)
+    task = job.method.module("task").make_task(job.config, prepared.dataset, prepared.split)
+    model = build_seeded(job.method.module("model").build, job.config, 2, seed=3)
+    capsys.readouterr()
+    train_adapted(job.method, job.config, prepared, job.options, task=task, model=model, folder=tmp_path)
+    said = capsys.readouterr().err
+    assert "trained without adaptation before" in said and "first" not in said
+
+
+def test_a_weight_of_zero_is_not_called_adaptation(world: Path) -> None:
+    found = json.loads((world / "run" / "metrics.json").read_text())["adaptation"]
+    text = adaptation_text({**found, "weight": 0})
+    assert text.startswith("Not adapted, for the weight is 0") and "transductive" not in text
+    assert found["text"].startswith("Adapted to") and adaptation_text(found) == found["text"]
 
 
 @pytest.mark.slow
@@ -153,7 +189,7 @@ def test_windows_that_cannot_be_adapted_to_are_refused(world: Path) -> None:
             {"adapt": world / "short.trees"},
             {"training": {"batch_size": 200}},
             InsufficientDataError,
-            "minibatch",
+            r"which takes about \d+ windows in all[^$]*2.7 million bases in all",
         ),
         (detector, {"adapt": world / "few.trees"}, {}, InsufficientDataError, "too few haplotypes"),
         (grids, {"adapt": world / "few.trees"}, {}, InsufficientDataError, "as in training"),
@@ -179,6 +215,10 @@ def test_windows_that_cannot_be_adapted_to_are_refused(world: Path) -> None:
             plan(detector, inputs, preset="tiny")
     with pytest.raises(UsageError, match="no answer is known"):
         plan(detector, {"adapt": world / "real.trees"}, preset="tiny", options=FitOptions(tries=3))
+    for method in (detector, grids):
+        with pytest.raises(UsageError, match=r"--adaptation.weight: .*none are given"):
+            plan(method, preset="tiny", config={"adaptation": {"weight": 0.5}})
+    plan(detector, preset="tiny", config={"adaptation": {"weight": 1.0}})  # as a run without it writes it down
     with pytest.raises(UsageError, match="input of shic"):
         plan("shic", {"adapt": world / "real.trees"}, preset="tiny")
 

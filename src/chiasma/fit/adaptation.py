@@ -38,8 +38,8 @@ class Adaptable(Task, Protocol):
 class AdaptedTask:
     """Batches of simulations, each with as many real windows beside it; the sum of the losses of task and domain.
 
-    All epochs are trained and the last one is kept: simulations alone, which the valid part is of, would choose the
-    network that was adapted least, and of real windows no class is known.
+    To be trained with `keeps_last`: simulations alone, which the valid part is of, would choose the network that was
+    adapted least, and of real windows no class is known.
 
     Args:
         simulated: the task.
@@ -48,8 +48,6 @@ class AdaptedTask:
         epochs: that will be trained, over which the factor rises.
         neutral: code of the class that real windows are held against, or None for all.
     """
-
-    keeps_last = True
 
     def __init__(
         self,

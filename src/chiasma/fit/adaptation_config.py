@@ -10,13 +10,13 @@ from chiasma.core.config import Config
 
 
 class AdaptationConfig(Config):
-    """Settings of adaptation by gradient reversal; without `--adapt` none of them is looked at."""
+    """Settings of adaptation by gradient reversal; given without `--adapt`, they are refused."""
 
     weight: float = Field(
         default=1.0,
         ge=0,
-        description="largest factor by which the reversed gradient counts (Mo and Siepel 2023: 1 for classes); 0 "
-        "trains the head alone",
+        description="largest factor by which the reversed gradient counts (Mo and Siepel 2023: 1 for classes); at 0 "
+        "the network learns from simulations alone, and what the head learns of real windows does not reach it",
     )
     schedule: Literal["rising", "constant"] = Field(
         default="rising",

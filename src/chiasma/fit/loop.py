@@ -42,6 +42,7 @@ def train(
     folder: Path | str,
     device: str = "auto",
     progress: Progress | None = None,
+    keeps_last: bool = False,
 ) -> TrainingHistory:
     """Train `model` in place and leave it with the weights of its best epoch, on the CPU.
 
@@ -53,6 +54,7 @@ def train(
         folder: gets `checkpoint/` and `log.jsonl`; an unfinished training found there goes on.
         device: auto, cuda, mps or cpu.
         progress: who hears of batches and epochs; by default stderr.
+        keeps_last: train all epochs and keep the last, where the validation loss is not what to choose by.
 
     Raises:
         InsufficientDataError: no training examples.
@@ -65,10 +67,10 @@ def train(
     fabric, spawns = make_fabric(config, where, in_turn=getattr(task, "in_turn", False))
     arguments = (task, model.cpu(), config, seed, Path(folder), progress)
     if spawns:
-        history = fabric.launch(_run, *arguments)
+        history = fabric.launch(_run, *arguments, keeps_last=keeps_last)
     else:
         fabric.launch()
-        history = _run(fabric, *arguments)
+        history = _run(fabric, *arguments, keeps_last=keeps_last)
     model.cpu()
     best, _ = load_arrays(Path(folder) / "checkpoint", "best")
     load_module(model, best, where=Path(folder) / "checkpoint")
@@ -98,11 +100,13 @@ def _run(
     seed: int,
     folder: Path,
     progress: Progress | None,
+    *,
+    keeps_last: bool,
 ) -> dict[str, Any]:
     """What one process does; returns the history as plain fields, which can cross to the parent process."""
     reporter = progress or Lines()
     with reproducible(fabric.device):
-        training = Training(fabric, task, model, config, seed=seed, folder=folder)
+        training = Training(fabric, task, model, config, seed=seed, folder=folder, keeps_last=keeps_last)
         training.resume()
         while training.stopped_because is None:
             training.one_epoch(reporter if fabric.global_rank == 0 else Silent())

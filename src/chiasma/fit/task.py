@@ -17,8 +17,7 @@ class Task(Protocol):
     """Batches, loss and predictions of one fitting problem.
 
     A batch is a dict of CPU tensors; the loop moves it to the device. The same (part, seed, epoch) yields the same
-    batches in the same order, which is what makes a resumed run equal to an uninterrupted one. A task whose validation
-    loss is not what epochs are to be chosen by has `keeps_last = True`: all are trained, and the last is kept.
+    batches in the same order, which is what makes a resumed run equal to an uninterrupted one.
     """
 
     columns: tuple[str, ...]

@@ -39,9 +39,18 @@ class Training:
     """The state of one training between epochs, and the epoch itself."""
 
     def __init__(
-        self, fabric: Any, task: Task, model: nn.Module, config: TrainingConfig, *, seed: int, folder: Path
+        self,
+        fabric: Any,
+        task: Task,
+        model: nn.Module,
+        config: TrainingConfig,
+        *,
+        seed: int,
+        folder: Path,
+        keeps_last: bool = False,
     ) -> None:
         self.fabric, self.task, self.config, self.seed, self.folder = fabric, task, config, seed, folder
+        self.keeps_last = keeps_last
         self.raw = model
         self.optimiser = make_optimiser(model, config)
         self.model, self.stepper = fabric.setup(model, self.optimiser)
@@ -64,13 +73,13 @@ class Training:
         self.seconds += time.perf_counter() - wall
         self.cpu_seconds += self._of_all(cpu_time() - cpu)
         self.rows.append(row)
-        chosen = row["valid_loss"] is not None and not getattr(self.task, "keeps_last", False)
+        chosen = row["valid_loss"] is not None and not self.keeps_last
         judged = row["valid_loss"] if chosen else -float(epoch)
         if best := judged < self.best_loss - (self.config.min_delta if chosen else 0.0):
             self.best_epoch, self.best_loss = epoch, judged
         self.stopped_because = self._why_stop()
         self._keep(best=best)
-        progress.epoch(row, best=best, most=self.epochs)
+        progress.epoch(row, best=best and chosen, most=self.epochs)
 
     def _of_all(self, seconds: float) -> float:
         """The sum over the processes that train together."""
@@ -208,7 +217,9 @@ class Training:
         return None
 
     def _identity(self) -> dict[str, Any]:
-        return {"seed": self.seed, "config": self.config.model_dump(exclude={"time_limit_s"}), "batches": self.batches}
+        kept = {"keeps_last": True} if self.keeps_last else {}
+        config = self.config.model_dump(exclude={"time_limit_s"})
+        return {"seed": self.seed, "config": config, "batches": self.batches, **kept}
 
     def _keep(self, *, best: bool) -> None:
         """Write the checkpoint, best weights first: a kill in between repeats this epoch to the same numbers."""

@@ -240,6 +240,7 @@ def _adaptation(run: Run) -> dict[str, Any]:
     if not found:
         return {}
     area, test = found.get("area") or {}, found["test"]
+    adapted = "adapted to real windows" if found.get("weight") != 0 else "beside real windows, weight 0"
     rows = [
         (
             label,
@@ -247,7 +248,7 @@ def _adaptation(run: Run) -> dict[str, Any]:
             figure(test[name], 3),
             duration((found.get("cpu_seconds") or {}).get(name)),
         )
-        for name, label in (("without", "simulations alone"), ("adapted", "adapted to real windows"))
+        for name, label in (("without", "simulations alone"), ("adapted", adapted))
     ]
     return {"text": str(found.get("text") or ""), "metric": metric_name(str(test["metric"])), "rows": rows}
 

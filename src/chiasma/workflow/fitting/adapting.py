@@ -38,6 +38,9 @@ def train_adapted(
 ) -> tuple[Any, Any]:
     """Train a network on simulations alone, then the same one anew with real windows beside them.
 
+    Both keep their last epoch, so that they differ in adaptation and not in how long they learnt; the fit without
+    `--adapt` keeps the epoch of the lowest validation loss, and may be another.
+
     Args:
         method, config, prepared, options: of the fit; `prepared.real` holds the windows.
         task: of the simulations.
@@ -53,9 +56,10 @@ def train_adapted(
 
     settings: Any = config
     real, target = _require(prepared.real), prepared.dataset.target
-    how: dict[str, Any] = {"seed": options.seed, "device": options.device}
+    how: dict[str, Any] = {"seed": options.seed, "device": options.device, "keeps_last": True}
     plain = deepcopy(model)
-    _say("training without adaptation first, to compare with")
+    done = (folder / WITHOUT / "model.json").exists()
+    _say("trained without adaptation before" if done else "training without adaptation first, to compare with")
     before = train(task, plain, settings.training, folder=folder / WITHOUT, **how)
     empty = Target(target.kind, np.zeros(0), target.names, target.unit)
     Fitted(method, config, empty, plain, {"task": task.meta(), "length": options.length}).save(folder / WITHOUT)
@@ -69,7 +73,8 @@ def train_adapted(
         model,
         seed=derive_seed(options.seed, "adaptation", "head"),
     )
-    _say(f"training with {len(real.split.where('train')):,} real windows")
+    shown = ", which the head alone learns from (weight 0)" if settings.adaptation.weight == 0 else ""
+    _say(f"training with {len(real.split.where('train')):,} real windows{shown}")
     after = train(adapted, whole, settings.training, folder=folder, **how)
     both = {name: getattr(before, name) + getattr(after, name) for name in ("seconds", "cpu_seconds")}
     return whole.network, replace(after, **both)
@@ -79,7 +84,8 @@ def adaptation_facts(real: Prepared) -> dict[str, Any]:
     """What a model keeps of the windows that it was adapted to."""
     proof = real.split.proof
     facts = {name: proof[name] for name in ("file", "adapted_to", "measured")}
-    return {**facts, "windows": proof["sizes"]["train"], "digest": proof["hashes"]["train"]}
+    apart = {"apart": proof["apart"]["train"], "held_out_apart": proof["apart"]["test"]}
+    return {**facts, "windows": proof["sizes"]["train"], **apart, "digest": proof["hashes"]["train"]}
 
 
 def judge_adaptation(fitted: Fitted, prepared: Prepared, options: FitOptions, *, folder: Path) -> dict[str, Any]:
@@ -103,6 +109,7 @@ def judge_adaptation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
     (pair,) = compare_all(test.target, {name: scores[name] for name in (ADAPTED, WITHOUT)}, test.unit, **common)
     measured = real.dataset.take(real.split.where("test"))
     calls = [one.scores(measured, device=options.device).argmax(axis=1) for one in networks.values()]
+    histories = {name: _history(where) for name, where in ((WITHOUT, folder / WITHOUT), (ADAPTED, folder))}
     found = {
         **adaptation_facts(real),
         "held_out": len(measured),
@@ -110,7 +117,8 @@ def judge_adaptation(fitted: Fitted, prepared: Prepared, options: FitOptions, *,
         "area": _areas(networks, test, measured, options, against=config.adaptation.against),
         "test": {"metric": pair.metric, ADAPTED: pair.value_a, WITHOUT: pair.value_b, **pair.difference.to_dict()},
         "calls_changed": float((calls[0] != calls[1]).mean()),
-        "cpu_seconds": {WITHOUT: _cpu(folder / WITHOUT), ADAPTED: _cpu(folder)},
+        "cpu_seconds": {name: float(one["cpu_seconds"]) for name, one in histories.items()},
+        "epochs": {name: len(one["epochs"]) for name, one in histories.items()},
     }
     found["text"] = adaptation_text(found)
     write_json(folder / "metrics.json", {**read_json(folder / "metrics.json"), "adaptation": found})
@@ -148,15 +156,25 @@ def _hidden(fitted: Fitted, data: Dataset, *, device: str) -> np.ndarray:
 
 def adaptation_text(facts: Mapping[str, Any]) -> str:
     """What adaptation did, in sentences."""
-    area, test = facts["area"], facts["test"]
-    lines = [f"Adapted to {facts['windows']:,} windows of {facts['file']} ({facts['adapted_to']}), without labels."]
+    area, test, epochs = facts["area"], facts["test"], facts["epochs"]
+    apart = _apart(facts["windows"], facts["apart"])
+    windows = f"{facts['windows']:,} windows of {facts['file']} ({facts['adapted_to']}; {apart})"
+    lines = [f"Adapted to {windows}, without labels."]
+    if facts["weight"] == 0:
+        lines = [f"Not adapted, for the weight is 0: a head learnt to tell {windows}, and the network not from it."]
+    each = f"{epochs[ADAPTED]}" if epochs[ADAPTED] == epochs[WITHOUT] else f"{epochs[ADAPTED]} and {epochs[WITHOUT]}"
+    lines.append(
+        f"Beside it stands the same network trained without real windows; both keep their last epoch, of {each}, "
+        "where a fit without --adapt keeps the one of the lowest loss on simulations."
+    )
     if area is None:
         lines.append(f"{facts['held_out']} windows held out are too few to say how well it still tells them.")
     else:
         against = "neutral simulations" if facts["against"] == NEUTRAL else "simulations"
+        apart = _apart(facts["held_out"], facts["held_out_apart"])
         lines.append(
-            f"{facts['held_out']:,} real windows held out are told from {against} by the last hidden layer with an "
-            f"area of {_interval(area[ADAPTED])}, without adaptation {_interval(area[WITHOUT])}; 0.5 is chance."
+            f"{facts['held_out']:,} real windows held out ({apart}) are told from {against} by the last hidden layer "
+            f"with an area of {_interval(area[ADAPTED])}, without adaptation {_interval(area[WITHOUT])}; 0.5 is chance."
         )
     metric = SPOKEN.get(test["metric"], test["metric"])
     lines.append(
@@ -164,20 +182,24 @@ def adaptation_text(facts: Mapping[str, Any]) -> str:
         f"({test['value']:+.3f}, {test['low']:+.3f} to {test['high']:+.3f}); {facts['calls_changed']:.0%} of the calls "
         "of windows held out changed."
     )
-    lines.append(
-        "That real windows are told less well does not say that their calls are right; what is said of the windows "
-        "adapted to is transductive, for the network has seen them."
-    )
-    return " ".join(lines)
+    seen = "; what is said of the windows adapted to is transductive, for the network has seen them"
+    right = "That real windows are told less well does not say that their calls are right"
+    return " ".join([*lines, f"{right}{seen if facts['weight'] > 0 else ''}."])
+
+
+def _apart(windows: int, apart: int) -> str:
+    """Whether windows share bases, and how many of them would not."""
+    return "none overlapping" if apart == windows else f"overlapping, at most {apart:,} side by side"
 
 
 def _interval(row: Mapping[str, Any]) -> str:
     return f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
-def _cpu(folder: Path) -> float:
+def _history(folder: Path) -> dict[str, Any]:
     """Of the training whose checkpoint stands there."""
-    return float(load_arrays(folder / "checkpoint", "last")[1]["history"]["cpu_seconds"])
+    history: dict[str, Any] = load_arrays(folder / "checkpoint", "last")[1]["history"]
+    return history
 
 
 def _require(real: Prepared | None) -> Prepared:

@@ -20,7 +20,7 @@ from chiasma.run.folder import RunFolder
 from chiasma.workflow.fitted import Fitted, load_fitted
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.fitting.starting import check_start, starting_file
-from chiasma.workflow.loading.adaptation import adapts
+from chiasma.workflow.loading.adaptation import adapts, refuse_idle_settings
 from chiasma.workflow.loading.masks import mask_of_fit
 from chiasma.workflow.loading.prepare import Prepared, check_inputs, of_examples, prepare
 from chiasma.workflow.loading.remarks import reading_remarks
@@ -137,6 +137,8 @@ def plan(
             do="choose one by a fit without --adapt",
         )
     settings: Any = found.configure(config, preset=preset)
+    if not adapts(checked):
+        refuse_idle_settings(settings)
     if chosen.length is not None and found.card.data != "sequences":
         _refuse_length(found, settings, chosen.length)
     refuse_launcher(nodes=settings.training.nodes if found.card.contract == "task" else 1)
@@ -289,6 +291,8 @@ def _write_real(real: Prepared, folder: Path) -> None:
     proof = real.split.proof
     sizes = ", ".join(f"{name} {count:,}" for name, count in proof["sizes"].items())
     _say(f"real windows of {proof['file']}: {sizes}; adapted to {proof['adapted_to']}, measured on {proof['measured']}")
+    apart = " and ".join(f"{proof['apart'][name]:,} of {name}" for name in proof["apart"])
+    _say(f"windows that share no base with another: at most {apart}")
     for remark in (*map(str, real.dataset.skips), *(f"warning: {text}" for text in real.split.warnings)):
         _say(remark)
 
@@ -317,7 +321,7 @@ def _training_stage(job: Job, prepared: Prepared, run: RunFolder) -> Fitted:
         fitted, cost = train_method(job.method, job.config, prepared, job.options, folder=run.work, start=job.start)
         if job.method.card.data == "simulations" and not job.inputs.get("fvec"):
             fitted.meta["mask"] = mask_of_fit(job.config, job.inputs)
-        if prepared.real is not None:
+        if prepared.real is not None and job.config.model_dump()["adaptation"]["weight"] > 0:
             from chiasma.workflow.fitting.adapting import adaptation_facts
 
             fitted.meta["adaptation"] = adaptation_facts(prepared.real)

@@ -45,6 +45,27 @@ def adapts(inputs: Mapping[str, Any]) -> bool:
     return False
 
 
+def refuse_idle_settings(config: Config) -> None:
+    """Settings of adaptation without windows to adapt to.
+
+    Raises:
+        UsageError: one of them is not at its default.
+    """
+    field = type(config).model_fields.get("adaptation")
+    if field is None:
+        return
+    given, usual = cast(Any, config).adaptation.model_dump(), field.default.model_dump()
+    for name, value in given.items():
+        if value != usual[name]:
+            raise UsageError(
+                "a setting of the adaptation to real windows, and none are given",
+                where=f"--adaptation.{name}",
+                got=value,
+                expected="--adapt FILE",
+                do="give the windows, or leave the setting out",
+            )
+
+
 def load_real(config: Config, inputs: Mapping[str, Any], target: Target, *, seed: int) -> tuple[Dataset, Split]:
     """Real windows without a target, and which of them are adapted to (train), measured (test) or neither.
 
@@ -82,15 +103,31 @@ def load_real(config: Config, inputs: Mapping[str, Any], target: Target, *, seed
     data = data.take(order)
     data = replace(data, x=kept(data.x, None, executor="serial", workers=1))  # type: ignore[arg-type]
     split = divide_real(data, config, where=path)
-    if (found := split.sizes().get("train", 0)) < (wanted := settings.training.batch_size):
-        raise InsufficientDataError(
-            "fewer real windows than a minibatch",
-            where=path,
-            got=f"{found} of {len(data)} windows to adapt to; " + "; ".join(str(skip) for skip in data.skips),
-            expected=f"{wanted} or more (training.batch_size), besides the {settings.adaptation.held_out:.0%} held out",
-            do="give a longer stretch of the genome, or a smaller batch (--batch-size)",
-        )
+    if split.sizes().get("train", 0) < settings.training.batch_size:
+        _refuse_few(data, split, config, where=path)
     return data, split
+
+
+def _refuse_few(data: Dataset, split: Split, config: Config, *, where: str) -> None:
+    """Say how many windows there are, how many it takes, and on about how many bases they would lie."""
+    settings, sizes = cast(Any, config), split.sizes()
+    wanted, share = settings.training.batch_size, settings.adaptation.held_out
+    start, end = data.columns["start"], data.columns["end"]
+    parts = (
+        f"{sizes.get('train', 0)} to adapt to, {sizes.get(DROPPED, 0)} beside those held out, {sizes['test']} held out"
+    )
+    step = float(np.median(np.diff(start))) if len(start) > 1 else float(end[0] - start[0])
+    reach = _reach(data, config)
+    beside = max(int(np.ceil(np.median(reach[1] - reach[0]) / step)) - 1, 0)
+    total = int(np.ceil((wanted + beside) / (1 - share)))
+    raise InsufficientDataError(
+        "fewer real windows to adapt to than a minibatch",
+        where=where,
+        got="; ".join([f"{len(data)} windows: {parts}", *map(str, data.skips)]),
+        expected=f"{wanted} or more to adapt to (training.batch_size), which takes about {total:,} windows in all",
+        do=f"give about {total * step / 1e6:.2g} million bases in all, at the {step:,.0f} from one window to the next "
+        "(a longer --adaptation.region, or more of the genome in --adapt)",
+    )
 
 
 def divide_real(data: Dataset, config: Config, *, where: str) -> Split:
@@ -106,6 +143,7 @@ def divide_real(data: Dataset, config: Config, *, where: str) -> Split:
         "kind": "given",
         "parameters": {"rule": "the last windows along the region are measured, those that overlap them left out"},
         "sizes": {name: int((part == name).sum()) for name in ("train", DROPPED, "test")},
+        "apart": {name: _apart(start[part == name], end[part == name]) for name in spans},
         "file": Path(where).name,
         "adapted_to": spans["train"],
         "measured": spans["test"],
@@ -123,6 +161,15 @@ def _reach(data: Dataset, config: Config) -> tuple[np.ndarray, np.ndarray]:
     start, end = data.columns["start"], data.columns["end"]
     beyond = np.maximum(np.rint((examples.design(config).length - (end - start)) / 2).astype(np.int64), 0)
     return start - beyond, end + beyond
+
+
+def _apart(start: np.ndarray, end: np.ndarray) -> int:
+    """The most of some windows, in order of their starts, of which no two share a base."""
+    count, last = 0, -np.inf
+    for one in np.argsort(end, kind="stable"):
+        if start[one] >= last:
+            count, last = count + 1, end[one]
+    return count
 
 
 def _span(data: Dataset, config: Config, which: np.ndarray) -> str:
