@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.core.errors import InputError, InsufficientDataError, UsageError
 from chiasma.core.rng import generator
 from chiasma.data.genetic_map import GeneticMap
 from chiasma.data.simulated import Simulated
@@ -16,6 +16,9 @@ from chiasma.methods.population.selection_detector import config as detector, ex
 from chiasma.run.simulations import content_key
 from chiasma.simulate.region_rates import drawn_rates, find_map_stretches, map_tells
 from chiasma.simulate.sweep_examples import simulated_dataset, tree_sequence
+from chiasma.simulate.sweep_regions import SweepDesign
+from chiasma.workflow.method import load_method
+from command_line import call
 
 msprime = pytest.importorskip("msprime")
 
@@ -29,6 +32,11 @@ def hot_end(tmp_path):
     path = tmp_path / "hot.gmap"
     path.write_text("\n".join(lines) + "\n")
     return str(path)
+
+
+def _along(path):
+    """Settings of sweeps in regions of 20 kb along a map."""
+    return {"genetic_map": path, "length": 20_000, "recombination_rate": SweepDesign().recombination_rate}
 
 
 def test_stretches_lie_end_to_end_and_have_the_rates_of_the_map():
@@ -79,8 +87,7 @@ def test_mask_and_map_are_of_one_stretch(hot_end, tmp_path, first, hot):
     mask = tmp_path / "mask.bed"
     mask.write_text(f"7\t{first}\t{first + 20_000}\n")
     tiny = diploshic.tiny()
-    more = {"genetic_map": hot_end, "length": 20_000, "mask": str(mask)}
-    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), **more})
+    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), **_along(hot_end), "mask": str(mask)})
     for index in range(3):
         places = _crossovers([tree_sequence(config, 5, index)])
         assert len(places) > 5
@@ -116,7 +123,7 @@ def test_swept_and_neutral_regions_cross_over_where_the_map_does(hot_end):
         assert len(places) > 5
         assert (places >= 18_000).all()
     tiny = diploshic.tiny()
-    swept = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
+    swept = tiny.replace(sweeps={**tiny.sweeps.model_dump(), **_along(hot_end)})
     for index in range(5):
         places = _crossovers([tree_sequence(swept, 5, index)])
         assert len(places) > 5
@@ -125,7 +132,7 @@ def test_swept_and_neutral_regions_cross_over_where_the_map_does(hot_end):
 
 def test_examples_along_another_map_are_others(hot_end):
     tiny = diploshic.tiny()
-    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), "genetic_map": hot_end, "length": 20_000})
+    config = tiny.replace(sweeps={**tiny.sweeps.model_dump(), **_along(hot_end)})
     x = simulated_dataset(config, 1, np.arange(3)).x
     assert isinstance(x, Simulated)
     before = content_key(x)
@@ -133,3 +140,28 @@ def test_examples_along_another_map_are_others(hot_end):
         file.write("500001 7 30\n")
     assert content_key(x) != before
     assert pg_gan.tiny().replace(genetic_map=hot_end).named_files() == {"genetic_map": hot_end}
+
+
+@pytest.mark.parametrize(("method", "inside"), [("pg-gan", ""), ("selection-detector", ""), ("diploshic", "sweeps")])
+def test_a_rate_beside_a_map_is_refused_and_a_preset_s_gives_way(hot_end, method, inside):
+    def own(**values):
+        return {inside: values} if inside else values
+
+    found = load_method(method)
+    with pytest.raises(UsageError, match="a genetic map gives the rates: leave"):
+        found.configure(own(genetic_map=hot_end, recombination_rate=2e-8), preset="tiny")
+    config = found.configure(own(genetic_map=hot_end), preset="tiny")
+    settings = config.sweeps if inside else config
+    assert settings.genetic_map == hot_end and settings.recombination_rate == 1.25e-8
+    assert found.configure(config.model_dump(), preset="tiny") == config
+
+
+@pytest.mark.parametrize("method", ["pg-gan", "selection-detector", "shic"])
+def test_a_faulty_map_is_refused_before_anything_is_simulated(hot_end, tmp_path, method):
+    flag = "--sweeps.genetic-map" if method == "shic" else "--genetic-map"
+    (tmp_path / "other.txt").write_text("one two\n1 2\n")
+    (tmp_path / "short.gmap").write_text("pos chr cM\n1 7 0\n18001 7 1\n")
+    for name, said in (("absent", "absent"), ("other.txt", "not a genetic map"), ("short.gmap", "as long as a region")):
+        answer = call("fit", method, "--preset", "tiny", flag, tmp_path / name, "-o", tmp_path / "run")
+        assert answer.code == 3 and said in answer.err and str(tmp_path / name) in answer.err
+        assert "split" not in answer.err and not (tmp_path / "run").exists()

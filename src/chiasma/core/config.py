@@ -22,6 +22,9 @@ class Config(BaseModel):
     reads_files: ClassVar[tuple[str, ...]] = ()
     """Fields that name a file whose contents shape the result, or nothing."""
 
+    gives_way: ClassVar[Mapping[str, str]] = {}
+    """Fields of which a preset's value gives way to the default where another field is given: {field: the other}."""
+
     def named_files(self) -> dict[str, str]:
         """Paths of the files that are named, here and in nested configurations, by dotted field."""
         found = {name: str(path) for name in self.reads_files if (path := getattr(self, name))}

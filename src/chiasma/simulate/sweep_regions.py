@@ -6,6 +6,7 @@ advantage s counts the homozygote, twice what discoal's alpha / 2N counts; times
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,7 @@ class SweepDesign(Config):
     """Under which history regions are simulated, and from which ranges their sweeps are drawn."""
 
     reads_files: ClassVar[tuple[str, ...]] = ("demes", "mask", "genetic_map")
+    gives_way: ClassVar[Mapping[str, str]] = {"recombination_rate": "genetic_map"}
 
     haplotypes: int = Field(default=100, ge=8, description="of the sample; diploids are pairs of them")
     length: float = Field(default=1_100_000, gt=0, description="bases of a region: eleven windows")
@@ -98,6 +100,8 @@ class SweepDesign(Config):
             raise ValueError("a partial sweep ends above the frequency at which it began")
         if len(self.sizes) != len(self.starts):
             raise ValueError(f"{len(self.sizes)} sizes and {len(self.starts)} starts")
+        if self.genetic_map and self.recombination_rate != type(self).model_fields["recombination_rate"].default:
+            raise ValueError("a genetic map gives the rates: leave genetic_map or recombination_rate out")
         return self
 
 

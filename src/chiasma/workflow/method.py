@@ -40,13 +40,14 @@ class Method:
         return self.module("config").PRESETS
 
     def configure(self, values: Mapping[str, Any] | None = None, *, preset: str = "default") -> Config:
-        """The preset with some fields replaced; nested mappings are merged."""
+        """The preset with some fields replaced; nested mappings are merged, `gives_way` is kept to."""
         if preset not in self.presets:
             raise unknown_name(f"preset of {self.name}", preset, self.presets)
         base = self.presets[preset]().model_dump()
         training = (values or {}).get("training", {})
         if "epochs" in training and "min_steps" not in training and "min_steps" in base.get("training", {}):
             base["training"]["min_steps"] = 0  # epochs asked for are meant, however few steps they make
+        _give_way(self.config_class, base, values or {})
         return self.config_class.parse(_merge(base, values or {}), source=f"{self.name} configuration")
 
     def parameters(self, *, preset: str = "default") -> int | None:
@@ -64,6 +65,17 @@ class Method:
 def load_method(name: str) -> Method:
     """The method of that name, or an error that names the nearest one."""
     return Method(find_card(name))
+
+
+def _give_way(kind: type[Config], base: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Put a preset's values back to their defaults where something is given that takes their place."""
+    for name, other in kind.gives_way.items():
+        if values.get(other) and name not in values:
+            base[name] = kind.model_fields[name].get_default(call_default_factory=True)
+    for name, field in kind.model_fields.items():
+        inner, given = field.annotation, values.get(name)
+        if isinstance(inner, type) and issubclass(inner, Config) and isinstance(given, Mapping):
+            _give_way(inner, base[name], given)
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

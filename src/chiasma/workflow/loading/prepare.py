@@ -21,6 +21,7 @@ from chiasma.data.tracks import Tracks
 from chiasma.fit.clock import usable_cores
 from chiasma.workflow.fitting.options import FitOptions
 from chiasma.workflow.loading.adaptation import adapts, load_real
+from chiasma.workflow.loading.genetic_maps import check_maps
 from chiasma.workflow.loading.groups import add_study
 from chiasma.workflow.predicting.predictions import LABEL
 
@@ -266,6 +267,7 @@ def _simulations(card: Card, config: Config, inputs: Inputs, options: FitOptions
         from chiasma.workflow.loading.feature_vectors import load_vectors
 
         return load_vectors(config, inputs, options)
+    check_maps(config)
     observes = any(port.name == "genotypes" and not port.predict_only for port in card.inputs)
     if observes and any(inputs.get(name) for name in ("genotypes", "samples", "mask")):
         from chiasma.workflow.loading.observed import load_observed

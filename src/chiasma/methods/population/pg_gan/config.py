@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -17,6 +18,7 @@ class Config(_Config):
     """Which history is fitted, to how many haplotypes, and how long the two players play."""
 
     reads_files: ClassVar[tuple[str, ...]] = ("demes", "genetic_map")
+    gives_way: ClassVar[Mapping[str, str]] = {"haplotypes": "demes", "recombination_rate": "genetic_map"}
 
     model: Literal["const", "exp", "im", "ooa2", "post_ooa", "ooa3"] = Field(
         default="const", description="the history whose parameters are fitted; simulated truth: --set truth.Ne=10000"
@@ -95,6 +97,12 @@ class Config(_Config):
     def _one_history(self) -> Config:
         if self.demes and self.model != "const":
             raise ValueError(f"both a demes file and the history {self.model}: leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_rates(self) -> Config:
+        if self.genetic_map and self.recombination_rate != type(self).model_fields["recombination_rate"].default:
+            raise ValueError("a genetic map gives the rates: leave genetic_map or recombination_rate out")
         return self
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chiasma.core.config import Config as _Config
 from chiasma.fit.adaptation_config import AdaptationConfig
@@ -27,6 +28,7 @@ class Config(_Config):
         "genetic_map",
     )
     reads_files: ClassVar[tuple[str, ...]] = ("genetic_map",)
+    gives_way: ClassVar[Mapping[str, str]] = {"recombination_rate": "genetic_map"}
 
     model: Literal["const", "exp"] = Field(
         default="const", description="history of the one population, as in pg-gan; its values: --set truth.Ne=10000"
@@ -75,6 +77,12 @@ class Config(_Config):
     adaptation: AdaptationConfig = Field(
         default=AdaptationConfig(), description="to real windows, where --adapt gives them; otherwise not looked at"
     )
+
+    @model_validator(mode="after")
+    def _one_source_of_rates(self) -> Config:
+        if self.genetic_map and self.recombination_rate != type(self).model_fields["recombination_rate"].default:
+            raise ValueError("a genetic map gives the rates: leave genetic_map or recombination_rate out")
+        return self
 
 
 def default() -> Config:
