@@ -251,6 +251,6 @@ def test_posteriors_of_a_constant_size_cover_the_truth() -> None:
         neural_posterior(game, rest, truths.statistics, draws=199, seed=1),
     ):
         (one,) = calibrate_posteriors(truths.parameters, found, game.names_)
-        assert one.covered > 0.8 and one.high > 0.88 and one.p_uniform > 0.01
+        assert one.low <= 0.9 <= one.high and one.p_uniform > 0.01
         middle = np.median(found, axis=1)
         assert np.median(np.abs(middle - truths.parameters) / truths.parameters) < 0.15

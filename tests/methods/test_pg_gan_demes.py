@@ -18,6 +18,8 @@ from chiasma.workflow.fitting.fit import fit
 from chiasma.workflow.loading.genotypes import GenotypeChoice
 from chiasma.workflow.loading.haplotypes import load_haplotypes
 from chiasma.workflow.loading.observed import load_observed
+from chiasma.workflow.method import load_method
+from command_line import call
 
 pytest.importorskip("msprime")
 
@@ -119,6 +121,8 @@ def test_from_a_demes_file_to_a_page(history: Path, tmp_path: Path) -> None:
     done = fit("pg-gan", {}, output=tmp_path / "run", **arguments)  # type: ignore[arg-type]
     found = json.loads((done.path / "inference" / "inference.json").read_text())
     assert found["truth"] == {"T": 1_000, "N_A": 5_000} and set(found["intervals"]["abc"]) == {"T", "N_A"}
+    assert found["says"].startswith("Not to be believed, being of 24 simulated data sets where 200 or more are needed")
+    assert "what they cover was not measured: 90% intervals: T " in found["says"]
     for name, low, high in (("T", 200, 4_000), ("N_A", 1_000, 30_000)):
         row = found["intervals"]["abc"][name]
         assert low <= row["low"] <= row["median"] <= row["high"] <= high and low < found["estimate"][name] < high
@@ -197,6 +201,36 @@ def test_a_file_that_cannot_be_fitted_is_refused(
 def test_one_history_and_by_the_right_name(settings: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Config.parse(settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model", "HomSap/OutOfAfrica_3G09"), "demes.dump("),
+        (("--model", "x.yaml"), "a demes file is given by --demes x.yaml"),
+        (("--model", "mi"), "'const', 'exp', 'im'"),
+    ],
+)
+def test_histories_of_elsewhere_are_told_on_the_command_line(words: tuple[str, ...], said: str) -> None:
+    answer = call("fit", "pg-gan", "--preset", "tiny", *words)
+    assert answer.code == 2 and said in answer.err and "'posterior_draws'" not in answer.err
+
+
+def test_numbers_of_haplotypes_in_the_file_win_over_a_preset_s(history: Path) -> None:
+    pg_gan = load_method("pg-gan")
+    own = pg_gan.configure({"demes": str(history)}, preset="tiny")
+    assert examples.sample_sizes(own) == (8, 6)  # type: ignore[arg-type]
+    asked = pg_gan.configure({"demes": str(history), "haplotypes": [4, 2]}, preset="tiny")
+    assert examples.sample_sizes(asked) == (4, 2)  # type: ignore[arg-type]
+    assert examples.sample_sizes(pg_gan.configure(preset="tiny")) == (12,)  # type: ignore[arg-type]
+
+
+def test_a_truth_outside_its_range_is_refused_as_the_file_s_is(history: Path) -> None:
+    config = small(history, truth={"N_A": 900_000.0})
+    with pytest.raises(UsageError, match=r"truth\.N_A: .*outside its range(.|\n)*900000 diploids(.|\n)*1000 to 30000"):
+        examples.simulated_dataset(config, 1, np.arange(2))
+    given = config.replace(parameters=("T",))  # nothing is to be found of it
+    assert examples.truth(given)["N_A"] == 900_000
 
 
 def test_a_file_that_is_absent_or_changed_after_the_fit(history: Path, tmp_path: Path) -> None:

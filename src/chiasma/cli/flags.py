@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
@@ -105,6 +105,8 @@ def config_flags(model: type[Config], taken: set[str], *, prefix: str = "") -> l
         key = f"{prefix}{name}".replace(".", "__")
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         text = f"{field.description or ''} [default: {default}]"
+        if _is_choice(kind):  # left to the model, which may know more of a wrong one than that it is none of these
+            text, kind = f"{text} [choices: {', '.join(get_args(kind))}]", str
         flags.append(flag(key, optional(kind), help=text, group=CONFIGURATION, names=names))
     return flags
 
@@ -153,6 +155,11 @@ def is_plain(kind: Any) -> bool:
     if origin in (tuple, list):
         return all(is_plain(part) for part in get_args(kind) if part is not Ellipsis)
     return origin is not dict and not (isinstance(kind, type) and issubclass(kind, (dict, Config)))
+
+
+def _is_choice(kind: Any) -> bool:
+    """Whether a type is one of several words."""
+    return get_origin(kind) is Literal and all(isinstance(word, str) for word in get_args(kind))
 
 
 def optional(kind: Any) -> Any:

@@ -32,6 +32,8 @@ LEVEL = 0.9
 """Of the intervals."""
 FEWEST_REGIONS = 10
 """Observed regions that were not learnt from, below which no posterior is given."""
+FEWEST_SETS = 200
+"""Simulated data sets below which intervals are not to be believed: of 200, ABC keeps 40, and 40 are truths to find."""
 _FEWEST_TRUTHS = 10
 _OUTSIDE = 0.1
 """Share of statistics beyond all simulated data sets above which intervals are said to be extrapolated."""
@@ -264,6 +266,12 @@ def _words_of_intervals(columns: Mapping[str, Any], kept: Mapping[str, Any]) -> 
     said = [f"{row['parameter']} {row['median']:.4g} ({row['low']:.4g} to {row['high']:.4g})" for row in own]
     text = f"{LEVEL:.0%} intervals: {', '.join(said)}."
     blind = [row["parameter"] for row in own if row["error_left"] > _UNINFORMED]
+    if kept["sets"] < FEWEST_SETS:
+        covered = "" if kept["truths"] else "; what they cover was not measured"
+        text = (
+            f"Not to be believed, being of {kept['sets']} simulated data sets where {FEWEST_SETS} or more are needed "
+            f"(--posterior-sets){covered}: {text}"
+        )
     if blind:
         text += f" So many regions say next to nothing of {', '.join(blind)}: see error_left."
     if kept["outside"] > _OUTSIDE:

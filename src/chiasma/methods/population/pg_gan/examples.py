@@ -89,8 +89,23 @@ def sample_sizes(config: Config) -> tuple[int, ...]:
 
 
 def truth(config: Config) -> dict[str, float]:
-    """Values of all parameters where data are simulated."""
-    return history(config).complete(config.truth)
+    """Values of all parameters where data are simulated.
+
+    Raises:
+        UsageError: no such parameter, or one that is inferred and lies outside its range, where it cannot be found.
+    """
+    chosen = history(config)
+    complete = chosen.complete(config.truth)
+    for prior in inferred(config):
+        if not prior.low <= complete[prior.name] <= prior.high:
+            raise UsageError(
+                "the value of a parameter that is inferred lies outside its range",
+                where=f"--set truth.{prior.name}",
+                got=f"{complete[prior.name]:g}{' ' * bool(prior.unit)}{prior.unit}",
+                expected=f"{prior.low:g} to {prior.high:g}",
+                do=f"give a value within it, or let {prior.name} be given: name the parameters to infer (--parameters)",
+            )
+    return complete
 
 
 def draw_values(config: Config, rng: np.random.Generator) -> dict[str, float]:
