@@ -193,7 +193,7 @@ def test_too_few_sites_and_samples_without_a_population(tmp_path: Path) -> None:
 
 
 def test_a_history_that_cannot_be_simulated_is_refused() -> None:
-    config = Config(model="exp", haplotypes=(6,), truth={"T1": 100.0, "T2": 400.0})
+    config = Config(model="exp", haplotypes=(6,), parameters=("N1",), truth={"T1": 100.0, "T2": 400.0})
     with pytest.raises(InputError, match="cannot be simulated"):
         next(iter(examples.trees(config, examples.truth(config), number=1, seed=1)))
 
@@ -220,6 +220,7 @@ def test_from_genotypes_to_a_page(genotypes: Path, tmp_path: Path, capsys: pytes
     page = (done.path / "report.html").read_text()
     for name in ("estimates", "demography", "annealing", "predictive_checks", "calibration"):
         assert (done.path / "figures" / f"{name}.svg").exists() and (done.path / "figures" / f"{name}.csv").exists()
+    assert "being of 50 simulated data sets" in page and "not measured" not in found["says"]
     assert "90% intervals: N1" in page and "Too few held-out regions to say whether simulations" in page
     assert page.index("Too few held-out regions") < page.index("90% intervals: N1")
     assert found["fit"]["verdict"] == "too few windows to say" and found["gate"] in capsys.readouterr().err
