@@ -35,7 +35,7 @@ class Config(_Config):
     cache: str = Field(default="", description="folder in which simulations are kept between runs; empty: memory only")
     training: TrainingConfig = PLAIN.replace(epochs=40)
     adaptation: AdaptationConfig = Field(
-        default=AdaptationConfig(), description="to real windows, where --adapt gives them; without it, refused where set"
+        default=AdaptationConfig(), description="to real windows, where --adapt gives them; refused without it"
     )
 
 

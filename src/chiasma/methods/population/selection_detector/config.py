@@ -75,7 +75,7 @@ class Config(_Config):
         epochs=30, batch_size=50, learning_rate=1e-3, weight_decay=0.0, schedule="constant", patience=8
     )
     adaptation: AdaptationConfig = Field(
-        default=AdaptationConfig(), description="to real windows, where --adapt gives them; without it, refused where set"
+        default=AdaptationConfig(), description="to real windows, where --adapt gives them; refused without it"
     )
 
     @model_validator(mode="after")
