@@ -8,13 +8,15 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache, wraps
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from chiasma.core.errors import InputError, RunError
+
+T = TypeVar("T")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -119,6 +121,28 @@ def content_hash(path: Path | str) -> str:
         return _hash_file(path.resolve(), status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", where=path, do="check the path") from error
+
+
+def until_changed(read: Callable[..., T]) -> Callable[..., T]:
+    """A reader `read(path, ...)` that reads a file again only once its size or time of change are others.
+
+    The last few answers are kept. All arguments are given by place and can be hashed; what is given out is shared, so
+    that nobody may change it. Of a file that is not there `read` is asked each time, which says so.
+    """
+
+    @lru_cache(maxsize=8)
+    def kept(size: int, changed: int, *arguments: Any) -> T:
+        return read(*arguments)
+
+    @wraps(read)
+    def current(path: Path | str, *more: Any) -> T:
+        try:
+            status = os.stat(path)
+        except OSError:
+            return read(path, *more)
+        return kept(status.st_size, status.st_mtime_ns, path, *more)
+
+    return current
 
 
 @cache

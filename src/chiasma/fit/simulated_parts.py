@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -86,3 +86,41 @@ class SimulatedParts:
 
     def _size(self, part: str) -> int:
         return self.batch_size if part == "train" else self.predict_batch
+
+
+class SimulatedTask:
+    """Where a task on simulated examples begins; what its batches hold, and its loss, are its own.
+
+    Args:
+        config: of the method.
+        data: simulated examples, or windows of real data addressed the same way.
+        split: parts; None makes one part "all".
+        executor: where simulations run.
+        workers: processes.
+    """
+
+    needs: ClassVar[str] = "simulations"
+    method: ClassVar[str]
+    predict_batch: ClassVar[int] = 100
+
+    def __init__(
+        self, config: Any, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
+    ) -> None:
+        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
+        self.parts = SimulatedParts.of(
+            data,
+            split,
+            batch_size=config.training.batch_size,
+            predict_batch=self.predict_batch,
+            needs=self.needs,
+            method=self.method,
+        )
+        self.config, self.data = config, data
+
+    def meta(self) -> dict[str, Any]:
+        """Nothing is learnt besides weights."""
+        return {}
+
+    def n_batches(self, part: str) -> int:
+        """Batches in one pass over `part`; 0 where it has no example."""
+        return self.parts.n_batches(part)

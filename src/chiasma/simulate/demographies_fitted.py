@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from chiasma.core.errors import InputError
+from chiasma.core.files import until_changed
 from chiasma.core.rng import generator
 from chiasma.simulate.demographies import Model, demography_of, read_model
 
@@ -29,12 +29,11 @@ def fitted_model(path: str) -> Model:
     """
     if not Path(path).is_file():
         raise InputError("no such demes file", where=path, expected="demes YAML with priors", do="check the path")
-    return _fitted_model(path, Path(path).stat().st_mtime_ns)
+    return _fitted_model(path)
 
 
-@lru_cache(maxsize=4)
-def _fitted_model(path: str, changed: int) -> Model:
-    del changed  # a file that was changed is read again
+@until_changed
+def _fitted_model(path: str) -> Model:
     model = read_model(path)
     if not model.priors:
         raise InputError(

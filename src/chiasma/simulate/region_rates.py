@@ -7,13 +7,13 @@ not mostly in a gap between markers, such as a centromere, over which a map show
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.core.files import until_changed
 from chiasma.data.genetic_map import GeneticMap
 from chiasma.io.genetic_map import read_genetic_map
 from chiasma.simulate.stretch import Stretch
@@ -111,10 +111,9 @@ def map_stretches(path: str, length: float) -> MapStretches:
         raise InputError("no such genetic map", where=path, expected="HapMap, gmap or PLINK", do="check the path")
     if length != int(length):
         raise InputError("a region along a map has whole bases", got=length, expected="a whole number")
-    return _stretches(path, Path(path).stat().st_mtime_ns, int(length))
+    return _stretches(path, int(length))
 
 
-@lru_cache(maxsize=2)
-def _stretches(path: str, changed: int, length: int) -> MapStretches:
-    del changed  # a file that was changed is read again
+@until_changed
+def _stretches(path: str, length: int) -> MapStretches:
     return find_map_stretches(read_genetic_map(path), length=length, where=path)

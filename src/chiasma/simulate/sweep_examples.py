@@ -19,6 +19,20 @@ from chiasma.simulate.sweep_regions import (
 )
 from chiasma.stats.popgen.features import Statistics, region_summary
 
+__all__ = [
+    "design",
+    "draw",
+    "feature_set",
+    "held_out",
+    "resized",
+    "sample_sizes",
+    "simulate",
+    "simulated_dataset",
+    "statistics",
+    "target_names",
+    "tree_sequence",
+]
+
 SMALL = SweepDesign(
     haplotypes=16,
     length=110_000,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +17,7 @@ from pydantic import Field, model_validator
 from chiasma.core.checks import require_module
 from chiasma.core.config import Config
 from chiasma.core.errors import InputError, InsufficientDataError
+from chiasma.core.files import until_changed
 from chiasma.core.rng import derive_seed, generator
 from chiasma.data.accessibility import Accessibility
 from chiasma.data.dataset import Dataset, Target
@@ -168,14 +168,12 @@ def history_of(design: SweepDesign) -> SizeHistory:
         FormatError: not a demes model.
     """
     if design.demes:
-        changed = Path(design.demes).stat().st_mtime_ns if Path(design.demes).is_file() else 0
-        return _from_demes(design.demes, design.deme, changed)
+        return _from_demes(design.demes, design.deme)
     return SizeHistory(np.array(design.sizes), np.array(design.starts))
 
 
-@lru_cache(maxsize=8)
-def _from_demes(path: str, deme: str, changed: int) -> SizeHistory:
-    del changed  # a file that was changed is read again
+@until_changed
+def _from_demes(path: str, deme: str) -> SizeHistory:
     graph = read_graph(path)
     today = [one.name for one in graph.demes if one.end_time == 0]
     if not deme and len(today) != 1:
@@ -294,22 +292,17 @@ def _rates(design: SweepDesign, run_seed: int, index: int) -> Any:
 
 def _worn(design: SweepDesign) -> MaskedStretches:
     """The stretches whose masks regions wear; with a genetic map those of which it tells rates."""
-    found = _masked(design.mask, Path(design.mask).stat().st_mtime_ns, design.length)
-    if not design.genetic_map:
-        return found
-    changed = Path(design.genetic_map).stat().st_mtime_ns if Path(design.genetic_map).is_file() else 0
-    return _told(found, design.genetic_map, changed)
+    found = _masked(design.mask, design.length)
+    return _told(design.genetic_map, found) if design.genetic_map else found
 
 
-@lru_cache(maxsize=2)
-def _masked(path: str, changed: int, length: float) -> MaskedStretches:
-    del changed  # a file that was changed is read again
+@until_changed
+def _masked(path: str, length: float) -> MaskedStretches:
     return find_stretches(read_mask(path), length=length, least=LEAST_ACCESSIBLE, windows=WINDOWS, where=path)
 
 
-@lru_cache(maxsize=2)
-def _told(stretches: MaskedStretches, path: str, changed: int) -> MaskedStretches:
-    del changed  # likewise
+@until_changed
+def _told(path: str, stretches: MaskedStretches) -> MaskedStretches:
     chart = map_stretches(path, stretches.length).genetic_map
     told = np.zeros(len(stretches.starts), bool)
     for contig in np.unique(stretches.contigs):

@@ -62,7 +62,7 @@ def merge(graphs: Sequence[sparse.csr_array]) -> Merged:
 
 
 @numba.njit(cache=True)
-def _place(indptr, indices, own_indptr, own_indices, own_data, out):  # pragma: no cover - compiled
+def _place(indptr, indices, own_indptr, own_indices, own_data, out):
     """Walk both sorted rows once, writing each own edge where the union has it."""
     for row in range(len(indptr) - 1):
         place = indptr[row]

@@ -14,27 +14,25 @@ from torch.nn.functional import cross_entropy, mse_loss
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
 from chiasma.encode.haplotypes import as_haplotypes, encode_haplotypes
-from chiasma.fit.simulated_parts import SimulatedParts, with_keeper
+from chiasma.fit.simulated_parts import SimulatedTask
 from chiasma.fit.task import Batch
 from chiasma.methods.population.haplotype_cnn.config import Config
 
-_PREDICT_BATCH = 128
 
-
-class HaplotypeTask:
+class HaplotypeTask(SimulatedTask):
     """Batches of encoded haplotypes.
 
     The first pass over a part takes examples as workers make them, in the order of their addresses (they are
     independent draws); they are then held, bits packed, and later passes are shuffled.
 
     Args:
-        config: of the method.
-        data: Simulated examples, or windows of real haplotypes addressed the same way.
-        split: parts; None makes one part "all".
+        config, data, split, executor, workers: as of SimulatedTask.
         meta: of a fitted task; its names and scale are used.
-        executor: where simulations run.
-        workers: processes.
     """
+
+    config: Config
+    method = "haplotype-cnn"
+    predict_batch = 128
 
     def __init__(
         self,
@@ -46,16 +44,7 @@ class HaplotypeTask:
         executor: str = "serial",
         workers: int = 1,
     ) -> None:
-        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
-        self.parts = SimulatedParts.of(
-            data,
-            split,
-            batch_size=config.training.batch_size,
-            predict_batch=_PREDICT_BATCH,
-            needs="simulations",
-            method="haplotype-cnn",
-        )
-        self.config, self.data = config, data
+        super().__init__(config, data, split, executor=executor, workers=workers)
         self._meta = dict(meta) if meta else self._learn()
 
     def _learn(self) -> dict[str, Any]:
@@ -77,10 +66,6 @@ class HaplotypeTask:
     def meta(self) -> dict[str, Any]:
         """Kind, names and the scale of a regression target; JSON-ready."""
         return dict(self._meta)
-
-    def n_batches(self, part: str) -> int:
-        """Batches in one pass over `part`; 0 where it has no example."""
-        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
         """Batches with alleles int8 (batch, haplotype, site), positions, n_sites and, where known, y."""

@@ -16,52 +16,29 @@ from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
 from chiasma.data.tracts import Tracts
 from chiasma.encode.painted import column_statistics, fit_rows, mirrored, paint
-from chiasma.fit.simulated_parts import SimulatedParts, with_keeper
+from chiasma.fit.simulated_parts import SimulatedTask
 from chiasma.fit.task import Batch
 from chiasma.methods.population.painted_chromosomes.config import Config
 from chiasma.methods.population.painted_chromosomes.examples import column_names, site_columns
 from chiasma.methods.population.painted_chromosomes.model import Detector, box_scores, heat_scores
 
-_PREDICT_BATCH = 100
 
-
-class PaintedTask:
+class PaintedTask(SimulatedTask):
     """Batches of chromosomes and the column of the selected site.
 
     Encoded chromosomes are held once made, images as bits, so that later passes only read them.
-
-    Args:
-        config: of the method.
-        data: Simulated examples, or windows of called chromosomes addressed the same way.
-        split: parts; None makes one part "all".
-        executor: where simulations run.
-        workers: processes.
     """
+
+    config: Config
+    needs, method = "painted chromosomes", "painted-chromosomes"
 
     def __init__(
         self, config: Config, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
     ) -> None:
-        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
-        self.parts = SimulatedParts.of(
-            data,
-            split,
-            batch_size=config.training.batch_size,
-            predict_batch=_PREDICT_BATCH,
-            needs="painted chromosomes",
-            method="painted-chromosomes",
-        )
-        self.config, self.data = config, data
+        super().__init__(config, data, split, executor=executor, workers=workers)
         self.columns = tuple(f"p_{name}" for name in column_names(config.columns))
         self._encoded: dict[int, np.ndarray] = {}
         self._site = site_columns(config, data.columns["position"]) if "position" in data.columns else None
-
-    def meta(self) -> dict[str, Any]:
-        """Nothing is learnt besides weights."""
-        return {}
-
-    def n_batches(self, part: str) -> int:
-        """Batches in one pass over `part`; 0 where it has no example."""
-        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
         """Batches with statistics (batch, channel, column) or pixels int8 (batch, row, column), and site if known.

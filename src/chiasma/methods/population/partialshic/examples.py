@@ -6,19 +6,8 @@ import numpy as np
 
 from chiasma.data.dataset import Dataset
 from chiasma.methods.population.partialshic.config import Config, tiny
-from chiasma.simulate.sweep_examples import (
-    design as design,
-    draw as draw,
-    feature_set as feature_set,
-    held_out as held_out,
-    resized as resized,
-    sample_sizes as sample_sizes,
-    simulate as simulate,
-    simulated_dataset as simulated_dataset,
-    statistics as statistics,
-    target_names as target_names,
-    tree_sequence as tree_sequence,
-)
+from chiasma.simulate.sweep_examples import *  # noqa: F403 - what its __all__ names is of this method too
+from chiasma.simulate.sweep_examples import simulated_dataset
 
 CLASSES = Config.classes
 

@@ -13,47 +13,17 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from chiasma.data.dataset import Dataset
 from chiasma.data.split import Split
 from chiasma.encode.central_sites import encode_central
-from chiasma.fit.simulated_parts import SimulatedParts, with_keeper
+from chiasma.fit.simulated_parts import SimulatedTask
 from chiasma.fit.task import Batch
 from chiasma.methods.population.selection_detector.config import Config
 
-_PREDICT_BATCH = 100
 
+class DetectorTask(SimulatedTask):
+    """Batches of regions and whether a sweep lies in them."""
 
-class DetectorTask:
-    """Batches of regions and whether a sweep lies in them.
-
-    Args:
-        config: of the method.
-        data: Simulated examples, or windows of real haplotypes addressed the same way.
-        split: parts; None makes one part "all".
-        executor: where simulations run.
-        workers: processes.
-    """
-
+    config: Config
+    method = "selection-detector"
     columns: tuple[str, ...] = ("p_neutral", "p_selected")
-
-    def __init__(
-        self, config: Config, data: Dataset, split: Split | None, *, executor: str = "serial", workers: int = 1
-    ) -> None:
-        data = with_keeper(data, split, cache=config.cache, executor=executor, workers=workers)
-        self.parts = SimulatedParts.of(
-            data,
-            split,
-            batch_size=config.training.batch_size,
-            predict_batch=_PREDICT_BATCH,
-            needs="simulations",
-            method="selection-detector",
-        )
-        self.config, self.data = config, data
-
-    def meta(self) -> dict[str, Any]:
-        """Nothing is learnt besides weights."""
-        return {}
-
-    def n_batches(self, part: str) -> int:
-        """Batches in one pass over `part`; 0 where it has no example."""
-        return self.parts.n_batches(part)
 
     def batches(self, part: str, seed: int, epoch: int) -> Iterator[Batch]:
         """Batches with alleles int8 (batch, haplotype, site), distances (batch, site) and, where known, y."""
