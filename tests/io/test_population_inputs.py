@@ -86,6 +86,8 @@ def test_broken_maps(tmp_path):
     path = tmp_path / "map"
     for text, message in (
         ("pos chr cM\n10 1 2\n5 1 3\n", "line 3: the map falls"),
+        ("pos chr cM\n10 1 2\n20 1 nan\n30 1 3\n", "line 3: not a line of a genetic map"),
+        ("pos chr cM\n10 1 2\ninf 1 3\n", "line 3: not a line of a genetic map"),
         ("pos chr cM\n10 1 2\n50 1 1\n", "falls"),
         ("pos chr cM\n10 1 x\n", "line 2: not a line"),
         ("pos chr cM\n10 1 1\n", "fewer than two"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def read_genetic_map(path: Path | str, *, contig: str | None = None) -> GeneticM
         try:
             name = bare(row[order[0]] if order[0] >= 0 else str(contig))
             position, value = int(float(row[order[1]])) - 1, float(row[order[2]])
-        except (ValueError, IndexError) as error:
+            if not math.isfinite(value):
+                raise ValueError("not a number")
+        except (ValueError, IndexError, OverflowError) as error:
             raise FormatError(
                 "not a line of a genetic map",
                 where=f"{path}, line {number}",
