@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from chiasma.core.errors import MismatchError
+from chiasma.core.errors import InputError, MismatchError
 from chiasma.io.fvec import FeatureVectors, write_fvec
 from chiasma.methods.population.partialshic import examples
 from chiasma.methods.population.partialshic.config import Config, tiny
@@ -94,6 +94,14 @@ def test_other_vectors_name_what_is_missing_and_who_reads_them(tmp_path: Path) -
     write_fvec(tmp_path / "part.fvec", FeatureVectors(PARTIAL[:-1], np.ones((1, 88, 11))))
     with pytest.raises(MismatchError, match="expected: 11 windows of 89 statistics: safe_kurtosis"):
         load_new_vectors(tmp_path / "part.fvec", tiny(), target=target)
+
+
+def test_a_value_that_is_no_number_is_told_by_its_line(tmp_path: Path) -> None:
+    values = np.ones((3, 89, 11))
+    values[1, 4, 2] = np.nan
+    write_fvec(tmp_path / "holes.fvec", FeatureVectors(PARTIAL, values))
+    with pytest.raises(InputError, match=r"holes.fvec, line 3: [\s\S]*1 such lines of 3"):
+        load_new_vectors(tmp_path / "holes.fvec", tiny(), target=examples.example(1).target)
 
 
 def test_a_fit_on_vectors_reads_vectors_and_no_genotypes(tmp_path: Path) -> None:

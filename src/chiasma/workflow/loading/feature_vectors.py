@@ -143,8 +143,14 @@ def _ordered(vectors: FeatureVectors, statistics: Statistics, path: Path | str) 
             do=_fitting(statistics, named),
         )
     if not np.isfinite(vectors.values).all():
-        wrong = int((~np.isfinite(vectors.values)).any(axis=(1, 2)).sum())
-        raise InputError("feature vectors with values that are not finite", where=path, got=f"{wrong} lines")
+        wrong = np.flatnonzero(~np.isfinite(vectors.values).all(axis=(1, 2)))
+        raise InputError(
+            "feature vectors with values that are not finite",
+            where=f"{path}, line {wrong[0] + 2}",
+            got=f"{len(wrong):,} such lines of {len(vectors.values):,}",
+            expected="a number for every statistic of every window",
+            do="leave these regions out, or compute them again",
+        )
     skips = (Skip("statistics that partialS/HIC computes and leaves out", len(unread), unread),) if unread else ()
     return vectors.values[:, [vectors.names.index(name) for name in wanted]], skips
 
